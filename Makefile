@@ -1,0 +1,188 @@
+# harden. `make help` lists what can be done. Everything that is built goes to $(BUILD).
+
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
+CLANG   ?= clang
+BUILD   ?= build
+prefix  ?= /usr/local
+DESTDIR ?=
+PYTHON  ?= /usr/bin/python3
+VERSION := 0.1.0
+
+sbindir = $(prefix)/sbin
+datadir = $(prefix)/share
+mandir  = $(datadir)/man
+
+# How long each fuzzer runs in `make check`, and how many random documents the property test draws.
+FUZZ_SECONDS   ?= 60
+PROPERTY_COUNT ?= 100000
+
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+            -Wpointer-arith -Wwrite-strings -Wundef -Wformat=2 -Wvla -Wcast-align \
+            -Wimplicit-fallthrough -Wswitch-enum -Wnull-dereference
+HARDENING := -fstack-protector-strong -D_FORTIFY_SOURCE=2
+OPTIMIZE  := -O2 -g
+SANITIZE  :=
+
+PKG_CFLAGS := $(shell pkg-config --cflags jansson libsystemd 2>/dev/null)
+PKG_LIBS   := $(shell pkg-config --libs jansson libsystemd 2>/dev/null)
+CHECK_LIBS  = $(shell pkg-config --libs check)
+
+CPPFLAGS_ALL = -Iinclude -D_GNU_SOURCE -DHARDEN_VERSION='"$(VERSION)"' \
+               -DTEMPLATES_DIR='"$(CURDIR)/templates"' $(PKG_CFLAGS) $(CPPFLAGS)
+CFLAGS_ALL   = -std=gnu11 -fPIE $(WARNINGS) $(HARDENING) $(OPTIMIZE) $(SANITIZE) $(CFLAGS)
+LDFLAGS_ALL  = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANITIZE) $(LDFLAGS)
+COMPILE      = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP
+SANITIZERS   = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+# `make V=1` shows whole command lines.
+say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2); )
+
+SOURCES   := $(sort $(wildcard src/*/*.c))
+OBJECTS   := $(SOURCES:src/%.c=$(BUILD)/obj/%.o)
+MAIN      := $(BUILD)/obj/cli/main.o
+PROGRAM   := $(BUILD)/harden
+LIBRARY   := $(BUILD)/libharden.a
+PROFILES  := $(sort $(wildcard templates/profiles/*.json))
+
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
+PROPERTIES := $(patsubst tests/property/%.c,$(BUILD)/property/%,$(sort $(wildcard tests/property/*.c)))
+FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+C_FILES    := $(SOURCES) $(sort $(wildcard include/*/*.h tests/*/*.c tests/*/*.h))
+
+export HARDEN_TEST_DATA := $(CURDIR)/tests/data
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: all run help install uninstall clean format lint bench shell check check-unit \
+        check-compilers check-sanitized check-valgrind check-property check-fuzz check-hosts \
+        check-lint check-cli fuzzers
+
+all: $(PROGRAM) ## build the program
+
+run: $(PROGRAM) ## build, and show the plan for this host
+	$(PROGRAM) --dry-run
+
+# The program ---------------------------------------------------------------------------------------
+
+ifeq ($(PKG_LIBS),)
+ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),all)),)
+$(error jansson and libsystemd are not here. On Debian: sh contrib/bootstrap $(firstword $(MAKECMDGOALS)), or apt-get install gcc pkg-config libjansson-dev libsystemd-dev)
+endif
+endif
+
+$(BUILD)/obj/%.o: src/%.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(COMPILE) -c $< -o $@
+
+# The profiles are embedded by the assembler, which the dependency files do not see.
+$(BUILD)/obj/core/builtin.o: $(PROFILES)
+
+$(LIBRARY): $(filter-out $(MAIN),$(OBJECTS))
+	@rm -f $@
+	$(call say,AR,$@)$(AR) rcs $@ $^
+
+$(PROGRAM): $(MAIN) $(LIBRARY)
+	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
+
+install: $(PROGRAM) ## install below $(DESTDIR)$(prefix)
+	install -D -m 0755 $(PROGRAM) $(DESTDIR)$(sbindir)/harden
+	install -d $(DESTDIR)$(datadir)/harden/profiles
+	install -m 0644 $(PROFILES) $(DESTDIR)$(datadir)/harden/profiles
+	install -D -m 0644 man/harden.8 $(DESTDIR)$(mandir)/man8/harden.8
+	install -D -m 0644 man/harden-json.5 $(DESTDIR)$(mandir)/man5/harden-json.5
+	install -D -m 0644 man/harden-profile.5 $(DESTDIR)$(mandir)/man5/harden-profile.5
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(sbindir)/harden $(DESTDIR)$(mandir)/man8/harden.8 \
+	      $(DESTDIR)$(mandir)/man5/harden-json.5 $(DESTDIR)$(mandir)/man5/harden-profile.5
+	rm -rf $(DESTDIR)$(datadir)/harden
+
+# Tests ---------------------------------------------------------------------------------------------
+
+CHECKS := check-lint check-compilers check-unit check-sanitized check-valgrind check-property \
+          check-fuzz check-cli check-hosts
+
+check: $(CHECKS) ## pass every test; contrib/bootstrap check also installs what it needs
+	@echo "check: all of it passed"
+
+$(BUILD)/unit/%: tests/unit/%.c $(LIBRARY) Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(COMPILE) $< $(LDFLAGS_ALL) $(LIBRARY) $(PKG_LIBS) $(CHECK_LIBS) -o $@
+
+$(BUILD)/property/%: tests/property/%.c $(LIBRARY) Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(COMPILE) $< $(LDFLAGS_ALL) $(LIBRARY) $(PKG_LIBS) -o $@
+
+check-unit: $(UNIT_TESTS) ## unit tests
+	@set -e; for test in $(UNIT_TESTS); do $(RUNNER) $$test; done
+
+check-sanitized: ## unit tests under ASan and UBSan
+	+$(MAKE) --no-print-directory BUILD=$(BUILD)/sanitized SANITIZE="$(SANITIZERS)" \
+	         HARDENING= OPTIMIZE="-O1 -g" WARNINGS="$(filter-out -Wnull-dereference,$(WARNINGS))" \
+	         check-unit
+	+$(MAKE) --no-print-directory BUILD=$(BUILD)/sanitized SANITIZE="$(SANITIZERS)" \
+	         HARDENING= OPTIMIZE="-O1 -g" WARNINGS="$(filter-out -Wnull-dereference,$(WARNINGS))" \
+	         PROPERTY_COUNT=5000 check-property
+
+# Without forks, so that valgrind sees the whole run in one process.
+check-valgrind: $(UNIT_TESTS) ## unit tests under valgrind
+	+@CK_FORK=no CK_DEFAULT_TIMEOUT=0 HARDEN_SLOW=1 $(MAKE) --no-print-directory check-unit \
+	  RUNNER="valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite"
+
+check-property: $(PROPERTIES) ## random documents and edits
+	@set -e; for test in $(PROPERTIES); do $$test --count $(PROPERTY_COUNT); done
+
+check-compilers: ## build with gcc and with clang, warnings are errors
+	+$(MAKE) --no-print-directory CC=gcc BUILD=$(BUILD)/gcc all
+	+$(MAKE) --no-print-directory CC=$(CLANG) BUILD=$(BUILD)/clang all
+
+check-cli: $(PROGRAM) ## the program's own face: help, errors, exit statuses, bad input
+	HARDEN=$(abspath $(PROGRAM)) $(PYTHON) -m pytest -q -p no:cacheprovider tests/cli
+
+check-hosts: $(PROGRAM) ## end to end on Debian 12, 13 and sid with real dockerds
+	PYTHON=$(PYTHON) BUILD=$(BUILD) tests/host/run
+
+check-lint: ## format, clang-tidy, the direction of the rooms
+	tests/lint/check
+
+# Fuzzing -------------------------------------------------------------------------------------------
+
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(SOURCES) $(PROFILES) Makefile
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$<)$(CLANG) $(CPPFLAGS_ALL) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
+	         -fno-sanitize-recover=all $< $(filter src/base/% src/core/% src/host/%,$(SOURCES)) \
+	         $(PKG_LIBS) -o $@
+
+fuzzers: $(FUZZERS)
+
+check-fuzz: $(FUZZERS) ## fuzz every parser; FUZZ_SECONDS=60 each
+	tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)
+
+# Daily work ----------------------------------------------------------------------------------------
+
+shell: $(PROGRAM) ## a shell on a real host with this harden; SUITE=bookworm, trixie or sid
+	$(PYTHON) tests/host/host shell $(or $(SUITE),trixie)
+
+bench: $(PROGRAM) $(BUILD)/floor ## measure on a real host, as ratios
+	$(PYTHON) tests/bench/bench.py --build $(BUILD)
+
+$(BUILD)/floor: tests/bench/floor.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(COMPILE) $< $(LDFLAGS_ALL) -Wl,--no-as-needed $(PKG_LIBS) -o $@
+
+format: ## bring the sources into shape
+	clang-format -i $(C_FILES)
+
+lint: check-lint ## the same as check-lint
+
+clean: ## remove what was built
+	rm -rf $(BUILD)
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | \
+	  sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r name text; do \
+	  printf '  %-16s %s\n' "$$name" "$$text"; done
+
+-include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/unit/*.d $(BUILD)/property/*.d)
