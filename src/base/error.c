@@ -21,6 +21,10 @@ static void copy_bounded(char *destination, size_t size, const char *source)
 
 static int error_fill(struct error *error, int code, const char *step, const char *path,
 		      unsigned line, unsigned column, const char *format, va_list arguments)
+	__attribute__((format(printf, 7, 0)));
+
+static int error_fill(struct error *error, int code, const char *step, const char *path,
+		      unsigned line, unsigned column, const char *format, va_list arguments)
 {
 	if (!error || error->code)
 		return code;
