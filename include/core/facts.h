@@ -1,0 +1,170 @@
+/* What was found out about a host: plain data, filled by the readers in host/, or from literals in
+ * a test. What could not be seen is said, never guessed: -1, NULL or UNKNOWN, and a sentence in
+ * `unseen`. */
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <jansson.h>
+
+#include "base/strlist.h"
+#include "core/dockerver.h"
+
+enum tristate {
+	UNKNOWN = -1,
+	NO = 0,
+	YES = 1,
+};
+
+enum daemon_state {
+	DAEMON_ABSENT, /* no dockerd on this host */
+	DAEMON_STOPPED,
+	DAEMON_RUNNING,
+};
+
+enum install_kind {
+	INSTALL_PACKAGE,  /* a system service that reads /etc/docker */
+	INSTALL_SNAP,     /* snap.docker.dockerd: configuration under /var/snap, not ours to edit */
+	INSTALL_ROOTLESS, /* a user's own daemon, under ~/.config/docker */
+};
+
+enum file_state {
+	FILE_ABSENT,
+	FILE_READ,
+	FILE_UNREADABLE, /* exists, but this user may not read it */
+};
+
+/* A configuration file as it was read. */
+struct text_file {
+	char *path;      /* as it is named */
+	char *real_path; /* where symlinks lead; equal to path without any */
+	enum file_state state;
+	char *data; /* terminated; NULL unless state is FILE_READ */
+	size_t length;
+	mode_t mode; /* permission bits */
+	uid_t uid;
+	gid_t gid;
+};
+
+/* An EnvironmentFile= of the unit. Globs are already resolved. */
+struct environment_file {
+	struct text_file file;
+	bool optional; /* "-" in front of its name */
+};
+
+/* The service as systemd has loaded it. */
+struct unit_facts {
+	bool known;         /* the bus answered and the unit is loaded */
+	char *name;         /* "docker.service" */
+	char *load_state;   /* loaded, not-found, masked, … */
+	char *active_state; /* active, inactive, failed, activating, … */
+	char *sub_state;
+	char *fragment_path; /* NULL when there is none */
+	struct strlist dropin_paths;
+	struct strlist exec_start;  /* argv of the last ExecStart=, variables not expanded */
+	struct strlist environment; /* "NAME=value" */
+	struct environment_file *environment_files;
+	size_t environment_file_count;
+	bool need_daemon_reload;      /* files changed since systemd read them */
+	pid_t main_pid;               /* 0 when it does not run */
+	uint64_t limit_nofile;        /* hard, UINT64_MAX is infinity, 0 unknown */
+	uint64_t capability_bounding; /* bit mask; valid when known */
+	struct strlist socket_listen; /* unix paths docker.socket listens on; empty unless asked */
+};
+
+/* The running dockerd, from /proc. */
+struct process_facts {
+	pid_t pid;             /* 0 when none was found */
+	struct strlist argv;   /* empty when it cannot be read */
+	uint64_t limit_nofile; /* hard; 0 unknown */
+	enum tristate has_cap_sys_resource;
+};
+
+/* Counts of what the data root holds; -1 where it cannot be told. */
+struct data_root_facts {
+	char *path; /* as the daemon uses it, remapped or not; NULL unknown */
+	int64_t images;
+	int64_t containers;
+	int64_t containers_running;
+	int64_t volumes;
+	struct strlist drivers;         /* non-empty graph driver folders, when looked at on disk */
+	enum tristate containerd_store; /* images are kept in containerd */
+	enum tristate overlay2_possible; /* the backing file system can carry overlay2 */
+	bool from_disk;                  /* the daemon did not answer: counted in the folders */
+};
+
+/* A file that CIS section 3 is about. */
+struct file_facts {
+	/* Which file it is, for the profile's rows: docker.service, docker.socket, drop-in,
+	 * etc-docker, certs.d, tlscacert, tlscert, tlskey, docker.sock, daemon.json,
+	 * default-docker, sysconfig-docker, containerd.sock. A constant. */
+	const char *role;
+	char *path;
+	enum tristate exists;
+	uid_t uid;
+	gid_t gid;
+	mode_t mode;
+	char *owner; /* "root:docker"; numeric where there is no name */
+};
+
+struct facts {
+	char *hostname;
+	char *today; /* local date, YYYY-MM-DD: for waivers that end */
+	enum install_kind install;
+	char *install_note; /* what it is and where its files are, for snap and rootless */
+	bool as_root;
+
+	enum daemon_state daemon;
+	struct dockerver version;
+	char *version_text;    /* as dockerd spells it, "20.10.24+dfsg1"; NULL unknown */
+	enum tristate systemd; /* PID 1 is systemd */
+	struct unit_facts unit;
+	struct process_facts process;
+	struct text_file config; /* daemon.json */
+	char *socket_path;       /* the API socket that answered or should; NULL unknown */
+
+	/* Bodies of the API's replies; NULL where it did not answer. */
+	json_t *info;       /* GET /info */
+	json_t *bridge;     /* GET /networks/bridge */
+	json_t *containers; /* GET /containers/json?all=1 */
+	json_t *volumes;    /* GET /volumes */
+
+	struct data_root_facts data_root;
+	enum tristate swarm; /* this node is part of a swarm, or has its state on disk */
+
+	enum tristate br_netfilter;     /* loaded or can be loaded */
+	enum tristate syslog_socket;    /* /dev/log (or its old names) is a socket */
+	enum tristate dockremap_user;   /* the user dockremap exists */
+	enum tristate dockremap_ranges; /* and has lines in /etc/subuid and /etc/subgid */
+	enum tristate can_add_user;     /* a real adduser or useradd is installed */
+
+	struct file_facts *files;
+	size_t file_count;
+
+	struct strlist unseen; /* sentences: what could not be looked at, and why */
+
+	/* For `make bench`: round trips made. */
+	unsigned bus_calls;
+	unsigned http_calls;
+};
+
+#define FACTS_EMPTY                                                                                \
+	((struct facts){.swarm = UNKNOWN,                                                          \
+			.systemd = UNKNOWN,                                                        \
+			.process.has_cap_sys_resource = UNKNOWN,                                   \
+			.data_root = {.images = -1,                                                \
+				      .containers = -1,                                            \
+				      .containers_running = -1,                                    \
+				      .volumes = -1,                                               \
+				      .containerd_store = UNKNOWN,                                 \
+				      .overlay2_possible = UNKNOWN},                               \
+			.br_netfilter = UNKNOWN,                                                   \
+			.syslog_socket = UNKNOWN,                                                  \
+			.dockremap_user = UNKNOWN,                                                 \
+			.dockremap_ranges = UNKNOWN,                                               \
+			.can_add_user = UNKNOWN})
+
+void text_file_done(struct text_file *file);
+void facts_done(struct facts *facts);
+#define cleanup_facts cleanup(facts_done)

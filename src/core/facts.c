@@ -1,0 +1,52 @@
+#include "core/facts.h"
+
+#include <stdlib.h>
+
+void text_file_done(struct text_file *file)
+{
+	free(file->path);
+	free(file->real_path);
+	free(file->data);
+	*file = (struct text_file){.path = NULL};
+}
+
+static void unit_facts_done(struct unit_facts *unit)
+{
+	free(unit->name);
+	free(unit->load_state);
+	free(unit->active_state);
+	free(unit->sub_state);
+	free(unit->fragment_path);
+	strlist_done(&unit->dropin_paths);
+	strlist_done(&unit->exec_start);
+	strlist_done(&unit->environment);
+	strlist_done(&unit->socket_listen);
+	for (size_t i = 0; i < unit->environment_file_count; i++)
+		text_file_done(&unit->environment_files[i].file);
+	free(unit->environment_files);
+}
+
+void facts_done(struct facts *facts)
+{
+	free(facts->hostname);
+	free(facts->today);
+	free(facts->install_note);
+	free(facts->version_text);
+	unit_facts_done(&facts->unit);
+	strlist_done(&facts->process.argv);
+	text_file_done(&facts->config);
+	free(facts->socket_path);
+	json_decref(facts->info);
+	json_decref(facts->bridge);
+	json_decref(facts->containers);
+	json_decref(facts->volumes);
+	free(facts->data_root.path);
+	strlist_done(&facts->data_root.drivers);
+	for (size_t i = 0; i < facts->file_count; i++) {
+		free(facts->files[i].path);
+		free(facts->files[i].owner);
+	}
+	free(facts->files);
+	strlist_done(&facts->unseen);
+	*facts = FACTS_EMPTY;
+}
