@@ -1,0 +1,23 @@
+/* Keeps secrets out of every output: passwords in URLs (proxies, mirrors) and tokens in log-opts.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include <jansson.h>
+
+#include "base/strbuf.h"
+
+/* What stands in place of a secret; dockerd itself prints the same for proxies. */
+#define MASKED "xxxxx"
+
+/* Whether a member of this name holds a secret ("splunk-token", "…password…"). */
+bool mask_key_is_secret(const char *key, size_t length);
+
+/* A copy of value in which every secret is masked; key is the member's name or NULL. NULL when out
+ * of memory. */
+json_t *mask_json(const char *key, const json_t *value);
+
+/* Appends JSON text with the secrets in its string literals masked and everything else as it is.
+ * Text that is not JSON is passed on with URL passwords inside double quotes masked. */
+int mask_text(struct strbuf *out, const char *text, size_t length);

@@ -1,0 +1,169 @@
+#include "core/mask.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/strlist.h"
+
+/* Parts of names that say "secret". Names of files with keys (syslog-tls-key) are no secrets. */
+static const char *const secret_words[] = {"token", "password", "passwd", "secret", "credential"};
+
+bool mask_key_is_secret(const char *key, size_t length)
+{
+	for (size_t w = 0; w < array_size(secret_words); w++) {
+		size_t word_length = strlen(secret_words[w]);
+		for (size_t i = 0; i + word_length <= length; i++)
+			if (strncasecmp(key + i, secret_words[w], word_length) == 0)
+				return true;
+	}
+	return false;
+}
+
+/* Finds the password's place in "scheme://user:password@host" (JSON may spell / as \/): from after
+ * the user's colon, or from the start of a bare token before the @, to the @. */
+static bool find_url_secret(const char *text, size_t length, size_t *ret_start, size_t *ret_end)
+{
+	for (size_t i = 0; i + 3 <= length; i++) {
+		size_t start = 0;
+		if (memcmp(text + i, "://", 3) == 0)
+			start = i + 3;
+		else if (i + 5 <= length && memcmp(text + i, ":\\/\\/", 5) == 0)
+			start = i + 5;
+		if (!start)
+			continue;
+
+		size_t authority = start;
+		while (authority < length && !strchr("/?#\\\"", text[authority]))
+			authority++;
+		const char *at = memrchr(text + start, '@', authority - start);
+		if (!at)
+			continue;
+		const char *colon = memchr(text + start, ':', (size_t)(at - (text + start)));
+		*ret_start = colon ? (size_t)(colon + 1 - text) : start;
+		*ret_end = (size_t)(at - text);
+		return true;
+	}
+	return false;
+}
+
+/* Appends the contents of a string, which may hold several URLs; all of it is a secret when the key
+ * says so. */
+static int mask_string(struct strbuf *out, const char *text, size_t length, bool secret)
+{
+	size_t start = 0;
+	size_t end = 0;
+
+	if (secret && length)
+		return strbuf_adds(out, MASKED);
+	while (find_url_secret(text, length, &start, &end)) {
+		(void)strbuf_add(out, text, start);
+		(void)strbuf_adds(out, MASKED);
+		text += end;
+		length -= end;
+	}
+	return strbuf_add(out, text, length);
+}
+
+static json_t *mask_json_string(const char *key, const json_t *value)
+{
+	cleanup_strbuf struct strbuf masked = STRBUF_EMPTY;
+	bool secret = key && mask_key_is_secret(key, strlen(key));
+
+	if (mask_string(&masked, json_string_value(value), json_string_length(value), secret) < 0)
+		return NULL;
+	return json_stringn_nocheck(masked.data ? masked.data : "", masked.length);
+}
+
+static json_t *mask_json_object(const json_t *value)
+{
+	json_t *copy = json_object();
+	const char *key;
+	json_t *member;
+
+	json_object_foreach ((json_t *)value, key, member) {
+		if (json_object_set_new_nocheck(copy, key, mask_json(key, member)) < 0) {
+			json_decref(copy);
+			return NULL;
+		}
+	}
+	return copy;
+}
+
+static json_t *mask_json_array(const char *key, const json_t *value)
+{
+	json_t *copy = json_array();
+
+	for (size_t i = 0; i < json_array_size(value); i++) {
+		if (json_array_append_new(copy, mask_json(key, json_array_get(value, i))) < 0) {
+			json_decref(copy);
+			return NULL;
+		}
+	}
+	return copy;
+}
+
+json_t *mask_json(const char *key, const json_t *value)
+{
+	switch (json_typeof(value)) {
+	case JSON_STRING:
+		return mask_json_string(key, value);
+	case JSON_OBJECT:
+		return mask_json_object(value);
+	case JSON_ARRAY:
+		return mask_json_array(key, value);
+	case JSON_INTEGER:
+	case JSON_REAL:
+	case JSON_TRUE:
+	case JSON_FALSE:
+	case JSON_NULL:
+	default:
+		return json_deep_copy(value);
+	}
+}
+
+/* The end of the string literal that starts at text[start] == '"': the offset of its closing quote.
+ */
+static size_t literal_end(const char *text, size_t length, size_t start)
+{
+	size_t i = start + 1;
+
+	while (i < length && text[i] != '"' && text[i] != '\n')
+		i += text[i] == '\\' && i + 1 < length ? 2 : 1;
+	return i < length ? i : length;
+}
+
+static bool is_key(const char *text, size_t length, size_t after)
+{
+	while (after < length && strchr(" \t\r\n", text[after]))
+		after++;
+	return after < length && text[after] == ':';
+}
+
+int mask_text(struct strbuf *out, const char *text, size_t length)
+{
+	bool secret = false; /* the last key seen holds a secret */
+
+	for (size_t i = 0; i < length;) {
+		const char *quote = memchr(text + i, '"', length - i);
+		size_t start = quote ? (size_t)(quote - text) : length;
+		if (strbuf_add(out, text + i, start - i) < 0)
+			return -ENOMEM;
+		if (!quote)
+			break;
+
+		size_t end = literal_end(text, length, start);
+		(void)strbuf_addc(out, '"');
+		if (is_key(text, length, end + 1)) {
+			secret = mask_key_is_secret(text + start + 1, end - start - 1);
+			(void)strbuf_add(out, text + start + 1, end - start - 1);
+		} else {
+			(void)mask_string(out, text + start + 1, end - start - 1, secret);
+		}
+		i = end;
+		if (i < length && text[i] == '"') {
+			(void)strbuf_addc(out, '"');
+			i++;
+		}
+	}
+	return out->failed ? -ENOMEM : 0;
+}
