@@ -1,0 +1,731 @@
+#include "core/plan.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "core/diff.h"
+#include "core/jsontext.h"
+#include "core/mask.h"
+#include "core/rules.h"
+
+/* State of a plan while it is built. */
+struct builder {
+	const struct facts *facts;
+	const struct plan_options *options;
+	struct plan *plan;
+	json_t *intended;      /* daemon.json as it is to be */
+	struct edits *changes; /* of each setting, as many as there are settings */
+	struct edits edits;    /* all of them, in the order of the profile */
+};
+
+const char *setting_state_name(enum setting_state state)
+{
+	static const char *const names[] = {
+		[SETTING_OK] = "ok",           [SETTING_CHANGE] = "change",
+		[SETTING_HELD] = "held",       [SETTING_BLOCKED] = "blocked",
+		[SETTING_SKIPPED] = "skipped", [SETTING_MANUAL] = "manual",
+	};
+
+	return names[state];
+}
+
+const char *effect_name(enum effect effect)
+{
+	static const char *const names[] = {
+		[EFFECT_NONE] = "none",       [EFFECT_RELOAD] = "reload",
+		[EFFECT_RESTART] = "restart", [EFFECT_CONTAINERS] = "containers",
+		[EFFECT_DATA] = "data",
+	};
+
+	return names[effect];
+}
+
+const char *file_action_name(enum file_action action)
+{
+	static const char *const names[] = {
+		[FILE_CREATE] = "create",
+		[FILE_MODIFY] = "modify",
+		[FILE_REMOVE] = "remove",
+		[FILE_MODE] = "mode",
+	};
+
+	return names[action];
+}
+
+const char *plan_action_name(enum plan_action action)
+{
+	static const char *const names[] = {
+		[ACTION_NONE] = "none",
+		[ACTION_RELOAD] = "reload",
+		[ACTION_RESTART] = "restart",
+		[ACTION_RELOAD_RESTART] = "reload+restart",
+	};
+
+	return names[action];
+}
+
+size_t plan_count(const struct plan *plan, enum setting_state state)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < plan->setting_count; i++)
+		count += plan->settings[i].state == state;
+	return count;
+}
+
+static void setting_done(struct setting *setting)
+{
+	json_decref(setting->current);
+	json_decref(setting->wanted);
+	json_decref(setting->in_force);
+	free(setting->reason);
+	strlist_done(&setting->uncovered);
+}
+
+static void planned_file_done(struct planned_file *file)
+{
+	free(file->path);
+	free(file->before);
+	free(file->after);
+	free(file->diff);
+}
+
+void plan_done(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->setting_count; i++)
+		setting_done(&plan->settings[i]);
+	free(plan->settings);
+	for (size_t i = 0; i < plan->file_count; i++)
+		planned_file_done(&plan->files[i]);
+	free(plan->files);
+	free(plan->action_reason);
+	strlist_done(&plan->warnings);
+	strlist_done(&plan->obstacles);
+	configuration_done(&plan->configuration);
+	profile_done(&plan->profile);
+	*plan = (struct plan){.settings = NULL};
+}
+
+static int warn(struct builder *builder, struct error *error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int warn(struct builder *builder, struct error *error, const char *format, ...)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_EMPTY;
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)strbuf_addv(&text, format, arguments);
+	va_end(arguments);
+	return strlist_take(&builder->plan->warnings, strbuf_finish(&text)) < 0
+		       ? error_set_oom(error)
+		       : 0;
+}
+
+/* --- what was asked for on the command line --------------------------------------------------- */
+
+static int unknown_setting(const struct plan *plan, const char *option, const char *key,
+			   struct error *error)
+{
+	const char *nearest = NULL;
+	unsigned best = 4;
+
+	for (size_t i = 0; i < plan->profile.row_count; i++) {
+		unsigned distance = text_distance(key, plan->profile.rows[i].key);
+		if (distance < best) {
+			best = distance;
+			nearest = plan->profile.rows[i].key;
+		}
+	}
+	return error_set(error, -EINVAL, option, key, "the profile %s has no such setting%s%s%s",
+			 plan->profile.name, nearest ? "; did you mean " : "",
+			 nearest ? nearest : "", nearest ? "?" : "");
+}
+
+static int check_keys(const struct plan *plan, const struct plan_options *options,
+		      struct error *error)
+{
+	for (size_t i = 0; i < options->skip_count; i++)
+		if (!profile_find(&plan->profile, options->skips[i].key))
+			return unknown_setting(plan, "--skip", options->skips[i].key, error);
+	for (size_t i = 0; i < options->only.count; i++)
+		if (!profile_find(&plan->profile, options->only.items[i]))
+			return unknown_setting(plan, "--only", options->only.items[i], error);
+	for (size_t i = 0; i < options->accept.count; i++)
+		if (!profile_find(&plan->profile, options->accept.items[i]))
+			return unknown_setting(plan, "--accept", options->accept.items[i], error);
+	return 0;
+}
+
+/* Members of log-opts and the like are strings for dockerd, whatever they look like. */
+static bool wants_string(const struct option *option, size_t depth)
+{
+	return option->type == OPTION_MAP && depth == 2 && strcmp(option->key, "features") != 0;
+}
+
+static int check_want_type(const struct want *want, const struct option *option, size_t depth,
+			   struct error *error)
+{
+	const char *expected = NULL;
+
+	if (json_is_null(want->value))
+		return 0;
+	if (depth == 1 && !option_type_matches(option, want->value, &expected))
+		return error_set(error, -EINVAL, "--set", want->key, "expected %s", expected);
+	if (wants_string(option, depth) && !json_is_string(want->value))
+		return error_set(error, -EINVAL, "--set", want->key,
+				 "dockerd takes only strings here: write the value as '\"…\"'");
+	return 0;
+}
+
+static int check_want(const struct plan *plan, const struct want *want, struct error *error)
+{
+	cleanup_strlist struct strlist path = {.items = NULL};
+	char version[DOCKERVER_TEXT_SIZE];
+	struct dockerver docker = plan->configuration.version;
+
+	int r = setting_path(want->key, &path, error);
+	if (r < 0)
+		return r;
+	const struct option *option = option_by_key(path.items[0]);
+	if (!option) {
+		const char *nearest = option_suggest(path.items[0], docker);
+		return error_set(error, -EINVAL, "--set", want->key,
+				 "dockerd has no such key in daemon.json%s%s%s",
+				 nearest ? "; did you mean " : "", nearest ? nearest : "",
+				 nearest ? "?" : "");
+	}
+	if (!option_has_key(option, docker) && !json_is_null(want->value))
+		return error_set(error, -EINVAL, "--set", want->key,
+				 "dockerd %s does not take this key",
+				 dockerver_format(docker, version));
+	return check_want_type(want, option, path.count, error);
+}
+
+static struct profile_row *find_row(struct profile *profile, const char *key)
+{
+	return (struct profile_row *)profile_find(profile, key);
+}
+
+static int add_wanted_row(struct profile *profile, const char *key, struct error *error)
+{
+	struct profile_row *rows =
+		reallocarray(profile->rows, profile->row_count + 1, sizeof *rows);
+
+	if (!rows)
+		return error_set_oom(error);
+	profile->rows = rows;
+	struct profile_row *row = &rows[profile->row_count];
+	*row = (struct profile_row){.wanted = json_null(), .rule = RULE_VALUE};
+	row->key = strdup(key);
+	row->title = strdup("Asked for with --set");
+	row->why = strdup("Asked for with --set.");
+	row->cis = json_object();
+	profile->row_count++;
+	return row->key && row->title && row->why && row->cis ? 0 : error_set_oom(error);
+}
+
+/* --set replaces what the profile wants; exactly this value is wanted then, and no other complies.
+ */
+static int apply_want(struct plan *plan, const struct want *want, struct error *error)
+{
+	struct profile *profile = &plan->profile;
+	int r = check_want(plan, want, error);
+
+	if (r == 0 && !profile_find(profile, want->key))
+		r = add_wanted_row(profile, want->key, error);
+	if (r < 0)
+		return r;
+
+	struct profile_row *row = find_row(profile, want->key);
+	json_decref(row->wanted);
+	json_decref(row->complies);
+	json_decref(row->refuses);
+	row->wanted = json_incref(want->value);
+	row->complies = NULL;
+	row->refuses = NULL;
+	row->non_empty_complies = false;
+	if (row->otherwise == OTHERWISE_MANUAL)
+		row->otherwise = OTHERWISE_CHANGE;
+	if (json_is_null(want->value))
+		row->rule = RULE_ABSENT;
+	else if (row->rule != RULE_STORAGE_DRIVER)
+		row->rule = RULE_VALUE;
+	return 0;
+}
+
+/* --- why a setting is left alone ---------------------------------------------------------------
+ */
+
+static int skip_with(struct setting *setting, struct error *error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int skip_with(struct setting *setting, struct error *error, const char *format, ...)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_EMPTY;
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)strbuf_addv(&text, format, arguments);
+	va_end(arguments);
+	free(setting->reason);
+	setting->state = SETTING_SKIPPED;
+	setting->reason = strbuf_finish(&text);
+	return setting->reason ? 0 : error_set_oom(error);
+}
+
+static int apply_waiver(struct builder *builder, const struct profile_skip *waiver,
+			struct setting *setting, struct error *error)
+{
+	const char *today = builder->facts->today;
+
+	if (waiver->until && today && strcmp(today, waiver->until) > 0)
+		return warn(builder, error,
+			    "The waiver for %s ended on %s (%s): the setting is planned again.",
+			    waiver->key, waiver->until, waiver->reason);
+	return skip_with(setting, error, "%s%s%s%s", waiver->reason,
+			 waiver->until ? " (until " : "", waiver->until ? waiver->until : "",
+			 waiver->until ? ")" : "");
+}
+
+static int apply_skips(struct builder *builder, struct setting *setting, struct error *error)
+{
+	const struct plan_options *options = builder->options;
+	const struct profile *profile = &builder->plan->profile;
+	const char *key = setting->row->key;
+	int r = 0;
+
+	for (size_t i = 0; i < options->skip_count; i++)
+		if (strcmp(options->skips[i].key, key) == 0)
+			return skip_with(setting, error, "%s",
+					 options->skips[i].reason ? options->skips[i].reason
+								  : "Left alone with --skip.");
+	if (options->only.count && !strlist_contains(&options->only, key))
+		return skip_with(setting, error, "Left out by --only.");
+	for (size_t i = 0; r == 0 && i < profile->skip_count; i++)
+		if (strcmp(profile->skips[i].key, key) == 0)
+			r = apply_waiver(builder, &profile->skips[i], setting, error);
+	return r;
+}
+
+/* --- settings ----------------------------------------------------------------------------------
+ */
+
+static char *join_notes(const struct strlist *notes)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_EMPTY;
+
+	for (size_t i = 0; i < notes->count; i++)
+		(void)strbuf_addf(&text, "%s%s", i ? " " : "", notes->items[i]);
+	return strbuf_finish(&text);
+}
+
+/* dockerd copies these into a container when it is created (facts b.6, b.7), so existing containers
+ * keep what they have until they are created anew. */
+static bool is_copied_at_creation(const char *key)
+{
+	return strcmp(key, "log-driver") == 0 || text_starts_with(key, "log-opts") ||
+	       strcmp(key, "no-new-privileges") == 0;
+}
+
+static int list_uncovered(const struct facts *facts, struct setting *setting, struct error *error)
+{
+	if (setting->state != SETTING_CHANGE || !is_copied_at_creation(setting->row->key))
+		return 0;
+	for (size_t i = 0; i < json_array_size(facts->containers); i++) {
+		const json_t *names =
+			json_object_get(json_array_get(facts->containers, i), "Names");
+		const char *name = json_string_value(json_array_get(names, 0));
+		if (!name)
+			continue;
+		if (strlist_add(&setting->uncovered, name[0] == '/' ? name + 1 : name) < 0)
+			return error_set_oom(error);
+	}
+	strlist_sort(&setting->uncovered);
+	return 0;
+}
+
+static int judge_setting(struct builder *builder, struct setting *setting, struct edits *changes,
+			 struct error *error)
+{
+	cleanup_judgement struct judgement judgement = {
+		.facts = builder->facts,
+		.configuration = &builder->plan->configuration,
+		.options = builder->options,
+		.intended = builder->intended,
+	};
+
+	int r = rule_judge(&judgement, setting, error);
+	if (r < 0)
+		return r;
+	if (judgement.notes.count || setting->state != SETTING_OK) {
+		setting->reason = judgement.notes.count ? join_notes(&judgement.notes)
+							: strdup(setting->row->why);
+		if (!setting->reason)
+			return error_set_oom(error);
+	}
+	r = apply_skips(builder, setting, error);
+	if (r < 0 || setting->state != SETTING_CHANGE)
+		return r;
+	r = edits_apply_document(&judgement.edits, builder->intended, error);
+	if (r == 0)
+		r = edits_move(changes, &judgement.edits, error);
+	return r < 0 ? r : list_uncovered(builder->facts, setting, error);
+}
+
+/* Puts the changes of all settings together, in the order of the profile. */
+static int collect_changes(struct builder *builder, struct error *error)
+{
+	json_t *intended = json_deep_copy(builder->plan->configuration.document);
+	int r = intended ? 0 : error_set_oom(error);
+
+	for (size_t i = 0; r == 0 && i < builder->plan->setting_count; i++)
+		r = edits_move(&builder->edits, &builder->changes[i], error);
+	if (r == 0)
+		r = edits_apply_document(&builder->edits, intended, error);
+	json_decref(builder->intended);
+	builder->intended = intended;
+	return r;
+}
+
+/* Rows that depend on what others decide (the firewall, the log's address) are judged after them.
+ */
+static int judge_settings(struct builder *builder, struct error *error)
+{
+	struct plan *plan = builder->plan;
+	size_t count = plan->profile.row_count;
+	int r = 0;
+
+	plan->settings = calloc(count + 1, sizeof *plan->settings);
+	builder->changes = calloc(count + 1, sizeof *builder->changes);
+	if (!plan->settings || !builder->changes)
+		return error_set_oom(error);
+	plan->setting_count = count;
+	for (size_t i = 0; i < count; i++)
+		plan->settings[i].row = &plan->profile.rows[i];
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; r == 0 && i < count; i++) {
+			bool late =
+				plan->settings[i].row->needs & (NEED_IPTABLES | NEED_SYSLOG_SOCKET);
+			if (late == (pass == 1))
+				r = judge_setting(builder, &plan->settings[i], &builder->changes[i],
+						  error);
+		}
+	}
+	return r < 0 ? r : collect_changes(builder, error);
+}
+
+/* --- files -------------------------------------------------------------------------------------
+ */
+
+static struct planned_file *add_file(struct plan *plan)
+{
+	struct planned_file *files =
+		reallocarray(plan->files, plan->file_count + 1, sizeof *plan->files);
+
+	if (!files)
+		return NULL;
+	plan->files = files;
+	files[plan->file_count] = (struct planned_file){.path = NULL};
+	return &files[plan->file_count++];
+}
+
+/* The difference with secrets masked on both sides, so that context lines show none either. */
+static int masked_diff(const struct planned_file *file, char **ret, struct error *error)
+{
+	cleanup_strbuf struct strbuf before = STRBUF_EMPTY;
+	cleanup_strbuf struct strbuf after = STRBUF_EMPTY;
+	cleanup_strbuf struct strbuf diff = STRBUF_EMPTY;
+
+	if (mask_text(&before, file->before ? file->before : "", file->before_length) < 0 ||
+	    mask_text(&after, file->after ? file->after : "", file->after_length) < 0)
+		return error_set_oom(error);
+	int r = diff_unified(&diff, file->before ? file->path : "/dev/null",
+			     before.data ? before.data : "", before.length,
+			     file->after ? file->path : "/dev/null", after.data ? after.data : "",
+			     after.length, error);
+	if (r < 0)
+		return r;
+	*ret = strbuf_finish(&diff);
+	return *ret ? 0 : error_set_oom(error);
+}
+
+/* dockerd before 23.0 does not read a file that starts with a byte order mark (facts a.6). */
+static int drop_byte_order_mark(struct builder *builder, struct strbuf *text, struct error *error)
+{
+	if (dockerver_at_least(builder->plan->configuration.version, 23, 0) || text->length < 3 ||
+	    memcmp(text->data, "\xEF\xBB\xBF", 3) != 0)
+		return 0;
+	(void)strbuf_splice(text, 0, 3, "", 0);
+	return warn(
+		builder, error,
+		"daemon.json starts with a byte order mark, which this dockerd does not read: it "
+		"is removed.");
+}
+
+static int plan_config_file(struct builder *builder, const struct strbuf *text, struct error *error)
+{
+	const struct text_file *config = &builder->facts->config;
+	bool exists = config->state == FILE_READ;
+	struct planned_file *file = add_file(builder->plan);
+
+	if (!file)
+		return error_set_oom(error);
+	file->action = exists ? FILE_MODIFY : FILE_CREATE;
+	file->uid = exists ? config->uid : 0;
+	file->gid = exists ? config->gid : 0;
+	file->mode = exists ? config->mode : 0644;
+	file->path = strdup(config->path);
+	file->before = exists ? strndup(config->data, config->length) : NULL;
+	file->before_length = exists ? config->length : 0;
+	file->after = strndup(text->data, text->length);
+	file->after_length = text->length;
+	if (!file->path || !file->after || (exists && !file->before))
+		return error_set_oom(error);
+	return masked_diff(file, &file->diff, error);
+}
+
+/* What would keep dockerd from starting with the planned configuration, and what is worth knowing
+ * about the present one. */
+static int review(struct builder *builder, const char *text, size_t length, bool exists,
+		  struct error *error)
+{
+	cleanup_findings struct findings after = {.items = NULL};
+	struct plan *plan = builder->plan;
+	const struct findings *before = &plan->configuration.findings;
+	const char *path = builder->facts->config.path;
+	int r = findings_collect(
+		text, length, exists, jsontext_is_blank(text, length) ? NULL : builder->intended,
+		&plan->configuration.flags, plan->configuration.version, &after, error);
+
+	for (size_t i = 0; r == 0 && i < after.count; i++)
+		if (after.items[i].fatal &&
+		    strlist_addf(&plan->obstacles, "%s: %s", after.items[i].key,
+				 after.items[i].text) < 0)
+			r = error_set_oom(error);
+	for (size_t i = 0; r == 0 && i < before->count; i++) {
+		const struct finding *finding = &before->items[i];
+		if (finding->line)
+			r = warn(builder, error, "%s:%u:%u: %s: %s", path, finding->line,
+				 finding->column, finding->key, finding->text);
+		else
+			r = warn(builder, error, "%s: %s", finding->key, finding->text);
+	}
+	return r;
+}
+
+static int plan_config(struct builder *builder, struct error *error)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_EMPTY;
+	const struct text_file *config = &builder->facts->config;
+	bool exists = config->state == FILE_READ;
+
+	if (exists && strbuf_add(&text, config->data, config->length) < 0)
+		return error_set_oom(error);
+	int r = drop_byte_order_mark(builder, &text, error);
+	if (r == 0 && builder->edits.count)
+		r = edits_apply_text(&builder->edits, &text, builder->intended, error);
+	if (r < 0) {
+		error_name_path(error, config->path);
+		return r;
+	}
+	bool same = text.length == (exists ? config->length : 0) &&
+		    (!text.length || memcmp(text.data, config->data, text.length) == 0);
+	if (!same)
+		r = plan_config_file(builder, &text, error);
+	return r < 0 ? r
+		     : review(builder, text.data ? text.data : "", text.length, exists || !same,
+			      error);
+}
+
+static int plan_file_mode(struct builder *builder, const struct profile_row *row,
+			  const struct file_facts *facts, struct error *error)
+{
+	struct planned_file *file = add_file(builder->plan);
+
+	if (!file)
+		return error_set_oom(error);
+	file->action = FILE_MODE;
+	file->path = strdup(facts->path);
+	file->mode = facts->mode & row->mode;
+	/* The profile's owners are root and a group; the group docker is only asked of the socket,
+	 * which is never changed from here. */
+	file->uid = 0;
+	file->gid = 0;
+	if (asprintf(&file->diff, "--- %s\n+++ %s\n-%s %04o\n+%s %04o\n", facts->path, facts->path,
+		     facts->owner, facts->mode, row->owner, file->mode) < 0)
+		file->diff = NULL;
+	return file->path && file->diff ? 0 : error_set_oom(error);
+}
+
+static int plan_modes(struct builder *builder, struct error *error)
+{
+	const struct facts *facts = builder->facts;
+	struct plan *plan = builder->plan;
+	int r = 0;
+
+	for (size_t s = 0; s < plan->setting_count; s++) {
+		const struct setting *setting = &plan->settings[s];
+		if (setting->row->rule != RULE_FILE || setting->state != SETTING_CHANGE)
+			continue;
+		for (size_t i = 0; r == 0 && i < facts->file_count; i++) {
+			const struct file_facts *file = &facts->files[i];
+			if (text_equal(file->role, setting->row->role) &&
+			    !file_complies(setting->row, file))
+				r = plan_file_mode(builder, setting->row, file, error);
+		}
+	}
+	return r;
+}
+
+/* --- what the daemon has to do -------------------------------------------------------------------
+ */
+
+/* Why a SIGHUP would do harm on this host, or NULL (facts b.4, b.10). */
+static const char *reload_trap(const struct builder *builder)
+{
+	const struct configuration *configuration = &builder->plan->configuration;
+	const json_t *document = builder->intended;
+
+	for (size_t i = 0; i < configuration->flags.count; i++)
+		if (text_equal(configuration->flags.items[i].option->flag, "authorization-plugin"))
+			return "A reload would drop the authorization plugins that are given as "
+			       "flags, so dockerd is restarted only.";
+	if (json_is_true(json_object_get(document, "userland-proxy")) &&
+	    !json_object_get(document, "userland-proxy-path") &&
+	    dockerver_at_least(configuration->version, 25, 0))
+		return "dockerd refuses every reload while \"userland-proxy\": true stands in "
+		       "daemon.json, so it is restarted only.";
+	return NULL;
+}
+
+static bool changes(const struct plan *plan, const char *key)
+{
+	for (size_t i = 0; i < plan->setting_count; i++)
+		if (plan->settings[i].state == SETTING_CHANGE &&
+		    strcmp(plan->settings[i].row->key, key) == 0)
+			return true;
+	return false;
+}
+
+/* Network settings that are in the file already wait for a start without containers; a restart that
+ * keeps them running would gain nothing. */
+static bool restart_helps(const struct builder *builder, const struct setting *setting)
+{
+	return setting->effect != EFFECT_CONTAINERS || setting->rewrites ||
+	       builder->facts->data_root.containers_running <= 0;
+}
+
+static int decide_action(struct builder *builder, struct error *error)
+{
+	struct plan *plan = builder->plan;
+	const struct facts *facts = builder->facts;
+	bool live = json_is_true(json_object_get(facts->info, "LiveRestoreEnabled"));
+	const char *trap = reload_trap(builder);
+	bool reload = false;
+	bool restart = false;
+
+	if (facts->daemon != DAEMON_RUNNING)
+		return 0;
+	for (size_t i = 0; i < plan->setting_count; i++) {
+		const struct setting *setting = &plan->settings[i];
+		if (setting->state != SETTING_CHANGE || !restart_helps(builder, setting))
+			continue;
+		reload |= setting->effect == EFFECT_RELOAD;
+		restart |= setting->effect > EFFECT_RELOAD;
+	}
+	bool keep =
+		facts->data_root.containers_running > 0 && !live && changes(plan, "live-restore");
+	if (restart)
+		plan->action = keep && !trap ? ACTION_RELOAD_RESTART : ACTION_RESTART;
+	else if (reload)
+		plan->action = trap ? ACTION_RESTART : ACTION_RELOAD;
+	if (trap && (keep || (reload && !restart))) {
+		plan->action_reason = strdup(trap);
+		return plan->action_reason ? 0 : error_set_oom(error);
+	}
+	return 0;
+}
+
+/* --- what else is worth saying -------------------------------------------------------------------
+ */
+
+static int collect_warnings(struct builder *builder, struct error *error)
+{
+	const struct facts *facts = builder->facts;
+	const struct configuration *configuration = &builder->plan->configuration;
+	char version[DOCKERVER_TEXT_SIZE];
+	int r = 0;
+
+	if (configuration->version_assumed)
+		r = warn(builder, error,
+			 "The version of Docker cannot be found out; %s is assumed. Name it with "
+			 "--docker-version.",
+			 dockerver_format(configuration->version, version));
+	if (r == 0 && facts->unit.need_daemon_reload)
+		r = warn(builder, error,
+			 "%s was changed on disk and systemd has not read it since: run `systemctl "
+			 "daemon-reload`, or what is shown here is the old one.",
+			 facts->unit.name);
+	if (r == 0 && configuration->command_line_differs)
+		r = warn(builder, error,
+			 "dockerd runs with another command line than its unit has now: it was not "
+			 "restarted since the unit was changed.");
+	for (size_t i = 0; r == 0 && i < facts->unseen.count; i++)
+		r = warn(builder, error, "%s", facts->unseen.items[i]);
+	return r;
+}
+
+static int build(struct builder *builder, struct error *error)
+{
+	struct plan *plan = builder->plan;
+	const struct plan_options *options = builder->options;
+	int r = configuration_read(builder->facts, &plan->configuration, error);
+
+	for (size_t i = 0; r == 0 && i < options->want_count; i++)
+		r = apply_want(plan, &options->wants[i], error);
+	if (r == 0)
+		r = check_keys(plan, options, error);
+	if (r < 0)
+		return r;
+
+	builder->intended = json_deep_copy(plan->configuration.document);
+	if (!builder->intended)
+		return error_set_oom(error);
+	r = judge_settings(builder, error);
+	if (r == 0)
+		r = collect_warnings(builder, error);
+	if (r == 0)
+		r = plan_config(builder, error);
+	if (r == 0)
+		r = plan_modes(builder, error);
+	return r < 0 ? r : decide_action(builder, error);
+}
+
+static void builder_done(struct builder *builder)
+{
+	for (size_t i = 0; builder->changes && i < builder->plan->setting_count; i++)
+		edits_done(&builder->changes[i]);
+	free(builder->changes);
+	edits_done(&builder->edits);
+	json_decref(builder->intended);
+}
+
+int plan_build(const struct facts *facts, struct profile *profile,
+	       const struct plan_options *options, struct plan *ret, struct error *error)
+{
+	cleanup_plan struct plan plan = {.profile = *profile};
+	struct builder builder = {.facts = facts, .options = options, .plan = &plan};
+
+	*profile = (struct profile){.name = NULL};
+	int r = build(&builder, error);
+	builder_done(&builder);
+	if (r < 0)
+		return r;
+	*ret = plan;
+	plan = (struct plan){.settings = NULL};
+	return 0;
+}

@@ -1,0 +1,357 @@
+/* Plans from literals: each file in tests/data/plan is a host, options, and what must come out. */
+#include "harness.h"
+
+#include "core/builtin.h"
+#include "core/plan.h"
+#include "core/rules.h"
+
+static enum tristate tristate_of(const json_t *value)
+{
+	return json_is_boolean(value) ? (json_is_true(value) ? YES : NO) : UNKNOWN;
+}
+
+static void list_of(const json_t *array, struct strlist *ret)
+{
+	for (size_t i = 0; i < json_array_size(array); i++)
+		ck_assert_int_eq(strlist_add(ret, json_string_value(json_array_get(array, i))), 0);
+}
+
+static int64_t count_of(const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+
+	return json_is_integer(value) ? json_integer_value(value) : -1;
+}
+
+static void read_unit(const json_t *object, struct facts *facts)
+{
+	facts->unit.known = object != NULL;
+	facts->unit.name = strdup("docker.service");
+	list_of(json_object_get(object, "exec_start"), &facts->unit.exec_start);
+	list_of(json_object_get(object, "environment"), &facts->unit.environment);
+}
+
+static void read_files(const json_t *array, struct facts *facts)
+{
+	facts->file_count = json_array_size(array);
+	facts->files = calloc(facts->file_count + 1, sizeof *facts->files);
+	for (size_t i = 0; i < facts->file_count; i++) {
+		const json_t *item = json_array_get(array, i);
+		facts->files[i] = (struct file_facts){
+			.role = json_string_value(json_object_get(item, "role")),
+			.path = strdup(json_string_value(json_object_get(item, "path"))),
+			.owner = strdup(json_string_value(json_object_get(item, "owner"))),
+			.mode = (mode_t)strtoul(json_string_value(json_object_get(item, "mode")),
+						NULL, 8),
+			.exists = YES,
+		};
+	}
+}
+
+static void read_config(const json_t *object, struct facts *facts)
+{
+	const json_t *text = json_object_get(object, "daemon.json");
+
+	facts->config.path = strdup("/etc/docker/daemon.json");
+	facts->config.real_path = strdup("/etc/docker/daemon.json");
+	facts->config.state = json_is_string(text) ? FILE_READ : FILE_ABSENT;
+	facts->config.mode = 0644;
+	if (json_is_string(text)) {
+		facts->config.data = strdup(json_string_value(text));
+		facts->config.length = json_string_length(text);
+	}
+}
+
+static void read_facts(const json_t *object, struct facts *facts)
+{
+	const char *version = json_string_value(json_object_get(object, "version"));
+	const char *daemon = json_string_value(json_object_get(object, "daemon"));
+	const char *driver = json_string_value(json_object_get(object, "driver"));
+
+	*facts = FACTS_EMPTY;
+	facts->today = strdup("2026-11-23");
+	facts->as_root = true;
+	if (version)
+		ck_assert(dockerver_parse(version, &facts->version));
+	facts->daemon = !daemon ? DAEMON_RUNNING : DAEMON_STOPPED;
+	facts->info = json_incref(json_object_get(object, "info"));
+	facts->bridge = json_incref(json_object_get(object, "bridge"));
+	facts->containers = json_incref(json_object_get(object, "containers_list"));
+	facts->data_root.path = strdup("/var/lib/docker");
+	facts->data_root.images = count_of(object, "images");
+	facts->data_root.containers = count_of(object, "containers");
+	facts->data_root.containers_running = count_of(object, "running");
+	facts->data_root.volumes = count_of(object, "volumes");
+	facts->data_root.containerd_store =
+		tristate_of(json_object_get(object, "containerd_store"));
+	facts->data_root.overlay2_possible =
+		tristate_of(json_object_get(object, "overlay2_possible"));
+	if (driver)
+		ck_assert_int_eq(strlist_add(&facts->data_root.drivers, driver), 0);
+	facts->swarm = tristate_of(json_object_get(object, "swarm"));
+	facts->br_netfilter = tristate_of(json_object_get(object, "br_netfilter"));
+	facts->syslog_socket = tristate_of(json_object_get(object, "syslog_socket"));
+	facts->dockremap_user = tristate_of(json_object_get(object, "dockremap_user"));
+	facts->dockremap_ranges = tristate_of(json_object_get(object, "dockremap_ranges"));
+	facts->can_add_user = tristate_of(json_object_get(object, "can_add_user"));
+	facts->process.has_cap_sys_resource =
+		tristate_of(json_object_get(object, "cap_sys_resource"));
+	facts->process.limit_nofile = (uint64_t)count_of(object, "limit_nofile");
+	if (facts->process.limit_nofile == (uint64_t)-1)
+		facts->process.limit_nofile = 0;
+	read_unit(json_object_get(object, "unit"), facts);
+	read_files(json_object_get(object, "files"), facts);
+}
+
+/* Options borrow from the case, which outlives them. */
+static void read_options(json_t *object, struct plan_options *options)
+{
+	json_t *sets = json_object_get(object, "set");
+	json_t *skips = json_object_get(object, "skip");
+	struct want *wants = calloc(json_object_size(sets) + 1, sizeof *wants);
+	struct skip *skip = calloc(json_object_size(skips) + 1, sizeof *skip);
+	const char *key;
+	json_t *value;
+
+	*options = (struct plan_options){.wants = wants, .skips = skip};
+	json_object_foreach (sets, key, value)
+		wants[options->want_count++] = (struct want){(char *)key, value};
+	json_object_foreach (skips, key, value)
+		skip[options->skip_count++] =
+			(struct skip){(char *)key, (char *)json_string_value(value)};
+	list_of(json_object_get(object, "only"), &options->only);
+	list_of(json_object_get(object, "accept"), &options->accept);
+}
+
+static const struct setting *find_setting(const struct plan *plan, const char *key)
+{
+	for (size_t i = 0; i < plan->setting_count; i++)
+		if (strcmp(plan->settings[i].row->key, key) == 0)
+			return &plan->settings[i];
+	return NULL;
+}
+
+static void expect_setting(const char *name, const struct plan *plan, const char *key,
+			   const json_t *expected)
+{
+	const struct setting *setting = find_setting(plan, key);
+	const char *state = json_string_value(json_object_get(expected, "state"));
+	const char *effect = json_string_value(json_object_get(expected, "effect"));
+	const char *source = json_string_value(json_object_get(expected, "source"));
+	const char *reason = json_string_value(json_object_get(expected, "reason"));
+	json_t *wanted = json_object_get(expected, "wanted");
+	json_t *current = json_object_get(expected, "current");
+	json_t *in_force = json_object_get(expected, "in_force");
+	json_t *uncovered = json_object_get(expected, "uncovered");
+
+	ck_assert_msg(setting != NULL, "%s: there is no setting %s", name, key);
+	ck_assert_msg(strcmp(setting_state_name(setting->state), state) == 0,
+		      "%s: %s is %s, not %s (%s)", name, key, setting_state_name(setting->state),
+		      state, setting->reason ? setting->reason : "no reason");
+	if (effect)
+		ck_assert_msg(strcmp(effect_name(setting->effect), effect) == 0,
+			      "%s: %s has effect %s", name, key, effect_name(setting->effect));
+	if (source)
+		ck_assert_msg(strcmp(value_source_name(setting->source), source) == 0,
+			      "%s: %s comes from %s", name, key,
+			      value_source_name(setting->source));
+	if (reason)
+		ck_assert_msg(setting->reason && strstr(setting->reason, reason),
+			      "%s: the reason of %s is: %s", name, key, setting->reason);
+	if (wanted)
+		ck_assert_msg(json_equal(setting->wanted, wanted), "%s: wanted %s is %s", name, key,
+			      json_dumps(setting->wanted, JSON_ENCODE_ANY));
+	if (current)
+		ck_assert_msg(json_equal(setting->current, current), "%s: current %s is %s", name,
+			      key, json_dumps(setting->current, JSON_ENCODE_ANY));
+	if (in_force)
+		ck_assert_msg(
+			json_equal(setting->in_force ? setting->in_force : json_null(), in_force),
+			"%s: in force %s differs", name, key);
+	if (uncovered)
+		ck_assert_uint_eq(setting->uncovered.count, json_array_size(uncovered));
+}
+
+static void expect_texts(const char *name, const struct strlist *list, const json_t *expected)
+{
+	for (size_t i = 0; i < json_array_size(expected); i++) {
+		const char *text = json_string_value(json_array_get(expected, i));
+		bool found = false;
+		for (size_t j = 0; j < list->count; j++)
+			found |= strstr(list->items[j], text) != NULL;
+		ck_assert_msg(found, "%s: nobody says \"%s\" (first of %zu: %s)", name, text,
+			      list->count, list->count ? list->items[0] : "-");
+	}
+}
+
+static void expect_after(const char *name, const struct plan *plan, const json_t *expected)
+{
+	const struct planned_file *config = NULL;
+
+	for (size_t i = 0; i < plan->file_count; i++)
+		if (plan->files[i].action != FILE_MODE)
+			config = &plan->files[i];
+	if (json_is_null(expected)) {
+		ck_assert_msg(!config, "%s: a file changes:\n%s", name,
+			      config ? config->after : "");
+		return;
+	}
+	ck_assert_msg(config != NULL, "%s: no file changes", name);
+	ck_assert_msg(strcmp(config->after, json_string_value(expected)) == 0,
+		      "%s: daemon.json becomes\n%s", name, config->after);
+}
+
+static void expect_plan(const char *name, const struct plan *plan, const json_t *expected)
+{
+	json_t *settings = json_object_get(expected, "settings");
+	json_t *after = json_object_get(expected, "after");
+	const char *action = json_string_value(json_object_get(expected, "action"));
+	json_t *obstacles = json_object_get(expected, "obstacles");
+	const char *key;
+	json_t *value;
+
+	json_object_foreach (settings, key, value)
+		expect_setting(name, plan, key, value);
+	if (after)
+		expect_after(name, plan, after);
+	if (action)
+		ck_assert_msg(strcmp(plan_action_name(plan->action), action) == 0,
+			      "%s: the action is %s", name, plan_action_name(plan->action));
+	ck_assert_msg(plan->obstacles.count == json_array_size(obstacles),
+		      "%s: %zu obstacles, first: %s", name, plan->obstacles.count,
+		      plan->obstacles.count ? plan->obstacles.items[0] : "-");
+	expect_texts(name, &plan->obstacles, obstacles);
+	expect_texts(name, &plan->warnings, json_object_get(expected, "warnings"));
+	if (json_object_get(expected, "files"))
+		ck_assert_uint_eq(plan->file_count,
+				  (size_t)json_integer_value(json_object_get(expected, "files")));
+}
+
+static int load_profile(const char *name, void *context, char **ret_text, size_t *ret_length,
+			char **ret_path, struct error *error)
+{
+	const struct builtin_profile *builtin = builtin_profile_find(name);
+
+	(void)context;
+	(void)error;
+	ck_assert(builtin != NULL);
+	*ret_text = strdup(builtin->text);
+	*ret_length = strlen(builtin->text);
+	*ret_path = strdup(name);
+	return 0;
+}
+
+static void read_profile(const json_t *test, struct profile *profile)
+{
+	const json_t *own = json_object_get(test, "profile");
+	cleanup_free char *text = json_is_object(own) ? json_dumps(own, 0) : NULL;
+	const char *used = text ? text : builtin_profile_find("hardened")->text;
+	struct error error = ERROR_NONE;
+
+	ck_assert_msg(profile_parse(used, strlen(used), "profile", load_profile, NULL, profile,
+				    &error) == 0,
+		      "%s", error.text);
+}
+
+static void run_case(const char *name)
+{
+	cleanup_free char *text = test_file("plan", name, NULL);
+	cleanup_facts struct facts facts = FACTS_EMPTY;
+	cleanup_profile struct profile profile = {.name = NULL};
+	cleanup_plan struct plan plan = {.settings = NULL};
+	struct plan_options options;
+	struct error error = ERROR_NONE;
+	json_error_t json_error;
+	json_t *test = json_loads(text, JSON_REJECT_DUPLICATES, &json_error);
+
+	ck_assert_msg(test != NULL, "%s:%d: %s", name, json_error.line, json_error.text);
+	read_facts(json_object_get(test, "facts"), &facts);
+	read_config(test, &facts);
+	read_options(json_object_get(test, "options"), &options);
+	read_profile(test, &profile);
+
+	const json_t *expected = json_object_get(test, "expect");
+	const char *message = json_string_value(json_object_get(expected, "error"));
+	int r = plan_build(&facts, &profile, &options, &plan, &error);
+	if (message) {
+		ck_assert_msg(r < 0, "%s: no error", name);
+		char formatted[sizeof error];
+		error_format(&error, formatted, sizeof formatted);
+		ck_assert_msg(strstr(formatted, message) != NULL, "%s: the error is: %s", name,
+			      formatted);
+	} else {
+		ck_assert_msg(r == 0, "%s: %s %s: %s", name, error.step, error.path, error.text);
+		expect_plan(name, &plan, expected);
+	}
+	free((void *)options.wants);
+	free((void *)options.skips);
+	strlist_done(&options.only);
+	strlist_done(&options.accept);
+	plan_done(&plan);
+	json_decref(test);
+}
+
+/* The files of tests/data/plan: one test each. */
+static struct dirent **case_files;
+static int case_count;
+
+static int is_case(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+START_TEST(test_case_file)
+{
+	run_case(case_files[_i]->d_name);
+}
+END_TEST
+
+START_TEST(test_cases_are_there)
+{
+	ck_assert_int_gt(case_count, 70);
+}
+END_TEST
+
+START_TEST(test_setting_path)
+{
+	static const struct {
+		const char *key;
+		size_t count;
+		const char *last;
+	} cases[] = {
+		{"icc", 1, "icc"},
+		{"log-opts.syslog-address", 2, "syslog-address"},
+		{"log-opts.a.b.c", 2, "a.b.c"},
+		{"default-network-opts.bridge.com.docker.network.driver.mtu", 3,
+		 "com.docker.network.driver.mtu"},
+		{"builder.gc.enabled", 3, "enabled"},
+		{"default-ulimits.nofile.Hard", 3, "Hard"},
+	};
+
+	for (size_t i = 0; i < array_size(cases); i++) {
+		cleanup_strlist struct strlist path = {.items = NULL};
+		ck_assert_int_eq(setting_path(cases[i].key, &path, NULL), 0);
+		ck_assert_uint_eq(path.count, cases[i].count);
+		ck_assert_str_eq(path.items[path.count - 1], cases[i].last);
+	}
+	struct strlist path = {.items = NULL};
+	ck_assert_int_lt(setting_path("", &path, NULL), 0);
+	ck_assert_int_lt(setting_path("a..b", &path, NULL), 0);
+	ck_assert_int_lt(setting_path("a.", &path, NULL), 0);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {test_setting_path, test_cases_are_there, NULL};
+	char path[1024];
+
+	(void)snprintf(path, sizeof path, "%s/plan", test_data());
+	case_count = scandir(path, &case_files, is_case, alphasort);
+
+	int status = test_main_loop("plan", tests, test_case_file, case_count);
+	for (int i = 0; i < case_count; i++)
+		free(case_files[i]);
+	free(case_files);
+	return status;
+}
