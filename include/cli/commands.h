@@ -1,0 +1,20 @@
+/* The commands of harden: one file each. A command returns its exit status. */
+#pragma once
+
+#include <stddef.h>
+
+#include "cli/options.h"
+
+struct command {
+	const char *name;
+	const char *arguments; /* for the help, "" when there are none */
+	const char *help;
+	size_t arguments_max;
+	int (*run)(const struct options *options);
+};
+
+/* All commands, in the order of the help. */
+const struct command *commands(size_t *ret_count);
+
+int command_plan(const struct options *options);
+int command_profiles(const struct options *options);

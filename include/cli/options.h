@@ -1,0 +1,56 @@
+/* The command line of harden itself, from one table that also prints the help. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "core/request.h"
+
+/* Exit statuses, the same in every command. */
+enum exit_status {
+	EXIT_FINE = 0,        /* done, or nothing to do */
+	EXIT_DIFFERENCES = 1, /* plan --exit-code: there are changes */
+	EXIT_TROUBLE = 2,     /* nothing was changed: usage, bad input, failed precondition */
+};
+
+enum color_choice {
+	COLOR_AUTO,
+	COLOR_ALWAYS,
+	COLOR_NEVER,
+};
+
+struct options {
+	const char *profile; /* name or file */
+	const char *config_file;
+	const char *unit;
+	const char *docker_version;
+	unsigned timeout_seconds;
+	bool dry_run;
+	bool exit_code;
+	bool json;
+	bool quiet;
+	bool verbose;
+	bool help;
+	bool version;
+	enum color_choice color;
+	struct want *wants;
+	size_t want_count;
+	struct skip *skips;
+	size_t skip_count;
+	struct strlist only;
+	struct strlist accept;
+	const char *command;          /* NULL when none was given */
+	const char *const *arguments; /* those after the command, borrowed from argv */
+	size_t argument_count;
+};
+
+void options_done(struct options *options);
+#define cleanup_options cleanup(options_done)
+
+/* Reads argv. -EINVAL for a mistake, with the option and what was expected in *error. The strings
+ * are borrowed from argv, which must outlive *ret. */
+int options_parse(int argc, char **argv, struct options *ret, struct error *error);
+
+/* Prints the help to stream, at most 80 columns wide. */
+void options_print_help(FILE *stream);

@@ -1,0 +1,89 @@
+#include <locale.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/output.h"
+
+static const struct command table[] = {
+	{"plan", "", "show what would change, change nothing", 0, command_plan},
+	{"profiles", "[NAME]", "list the profiles, or print one", 1, command_profiles},
+};
+
+const struct command *commands(size_t *ret_count)
+{
+	*ret_count = array_size(table);
+	return table;
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < array_size(table); i++)
+		if (strcmp(table[i].name, name) == 0)
+			return &table[i];
+	return NULL;
+}
+
+static int usage(const struct options *options, const char *what, const char *text)
+{
+	struct error error = ERROR_NONE;
+
+	(void)error_set(&error, -1, what, NULL, "%s; see harden --help", text);
+	return output_error(options, options->command ? options->command : "", &error);
+}
+
+static int unknown_command(const struct options *options)
+{
+	struct error error = ERROR_NONE;
+	const char *nearest = NULL;
+	unsigned best = 4;
+
+	for (size_t i = 0; i < array_size(table); i++) {
+		unsigned distance = text_distance(options->command, table[i].name);
+		if (distance < best) {
+			best = distance;
+			nearest = table[i].name;
+		}
+	}
+	(void)error_set(&error, -1, "harden", NULL, "there is no command %s%s%s; see harden --help",
+			options->command, nearest ? "; did you mean " : "", nearest ? nearest : "");
+	return output_error(options, options->command, &error);
+}
+
+static int run(const struct options *options)
+{
+	if (!options->command && options->dry_run)
+		return command_plan(options);
+	if (!options->command)
+		return usage(options, "harden", "give a command, such as plan");
+	const struct command *command = find_command(options->command);
+	if (!command)
+		return unknown_command(options);
+	if (options->argument_count > command->arguments_max)
+		return usage(options, command->name, "too many arguments");
+	return command->run(options);
+}
+
+int main(int argc, char **argv)
+{
+	cleanup_options struct options options = {.profile = NULL};
+	struct error error = ERROR_NONE;
+
+	(void)setlocale(LC_CTYPE, "");
+	/* A reader that goes away is an error of the write, not the end of the program. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (options_parse(argc, argv, &options, &error) < 0)
+		return output_error(&options, "", &error);
+	if (options.help) {
+		options_print_help(stdout);
+		return fflush(stdout) == 0 ? EXIT_FINE : EXIT_TROUBLE;
+	}
+	if (options.version)
+		return output_text("harden " HARDEN_VERSION "\n",
+				   strlen("harden " HARDEN_VERSION "\n"))
+			       ? EXIT_FINE
+			       : EXIT_TROUBLE;
+	return run(&options);
+}

@@ -1,0 +1,322 @@
+#include "cli/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "cli/commands.h"
+#include "core/dockerver.h"
+
+#define TIMEOUT_DEFAULT 90
+#define TIMEOUT_MAX 86400
+
+/* One option: how it is spelled, what the help says, and what it does. */
+struct option_row {
+	const char *name;
+	char shorthand;       /* 0 if there is none */
+	const char *argument; /* for the help; NULL when it takes none */
+	const char *help;
+	int (*apply)(struct options *options, const char *argument, struct error *error);
+};
+
+#define FLAG_OPTION(member)                                                                        \
+	static int apply_##member(struct options *options, const char *argument,                   \
+				  struct error *error)                                             \
+	{                                                                                          \
+		(void)argument;                                                                    \
+		(void)error;                                                                       \
+		options->member = true;                                                            \
+		return 0;                                                                          \
+	}
+
+#define TEXT_OPTION(member, option)                                                                \
+	static int apply_##member(struct options *options, const char *argument,                   \
+				  struct error *error)                                             \
+	{                                                                                          \
+		if (!*argument)                                                                    \
+			return error_set(error, -EINVAL, option, NULL, "expected a value");        \
+		options->member = argument;                                                        \
+		return 0;                                                                          \
+	}
+
+FLAG_OPTION(dry_run)
+FLAG_OPTION(exit_code)
+FLAG_OPTION(json)
+FLAG_OPTION(quiet)
+FLAG_OPTION(verbose)
+FLAG_OPTION(help)
+FLAG_OPTION(version)
+TEXT_OPTION(profile, "--profile")
+TEXT_OPTION(config_file, "--config-file")
+TEXT_OPTION(unit, "--unit")
+
+static int apply_docker_version(struct options *options, const char *argument, struct error *error)
+{
+	struct dockerver version;
+
+	if (!dockerver_parse(argument, &version) ||
+	    dockerver_compare(version, DOCKERVER_OLDEST) < 0)
+		return error_set(error, -EINVAL, "--docker-version", argument,
+				 "expected a version from 17.12 on, such as 28.5 or 20.10.24");
+	options->docker_version = argument;
+	return 0;
+}
+
+static int apply_timeout(struct options *options, const char *argument, struct error *error)
+{
+	char *end = NULL;
+
+	errno = 0;
+	unsigned long seconds = strtoul(argument, &end, 10);
+	if (errno || end == argument || *end || strchr(argument, '-') || !seconds ||
+	    seconds > TIMEOUT_MAX)
+		return error_set(error, -EINVAL, "--timeout", argument,
+				 "expected seconds, from 1 to %d", TIMEOUT_MAX);
+	options->timeout_seconds = (unsigned)seconds;
+	return 0;
+}
+
+static int apply_color(struct options *options, const char *argument, struct error *error)
+{
+	static const char *const names[] = {
+		[COLOR_AUTO] = "auto",
+		[COLOR_ALWAYS] = "always",
+		[COLOR_NEVER] = "never",
+	};
+
+	for (size_t i = 0; i < array_size(names); i++) {
+		if (strcmp(names[i], argument) == 0) {
+			options->color = (enum color_choice)i;
+			return 0;
+		}
+	}
+	return error_set(error, -EINVAL, "--color", argument, "expected auto, always or never");
+}
+
+static int apply_set(struct options *options, const char *argument, struct error *error)
+{
+	const char *equals = strchr(argument, '=');
+
+	if (!equals || equals == argument)
+		return error_set(error, -EINVAL, "--set", argument,
+				 "expected KEY=JSON, such as icc=false");
+
+	struct want *wants = reallocarray(options->wants, options->want_count + 1, sizeof *wants);
+	if (!wants)
+		return error_set_oom(error);
+	options->wants = wants;
+	struct want *want = &wants[options->want_count];
+	want->key = strndup(argument, (size_t)(equals - argument));
+	want->value = json_loads(equals + 1, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL);
+	/* What begins like a list or an object is a mistake in JSON, not a word. */
+	bool bracket = equals[1] == '{' || equals[1] == '[' || equals[1] == '"';
+	if (!want->value && !bracket)
+		want->value = json_string(equals + 1);
+	options->want_count++;
+	if (!want->value && bracket)
+		return error_set(error, -EINVAL, "--set", want->key, "the value is not valid JSON");
+	if (!want->value && !utf8_is_valid(equals + 1, strlen(equals + 1), NULL))
+		return error_set(error, -EINVAL, "--set", want->key, "the value is not UTF-8");
+	return want->key && want->value ? 0 : error_set_oom(error);
+}
+
+static int apply_skip(struct options *options, const char *argument, struct error *error)
+{
+	const char *equals = strchr(argument, '=');
+	size_t length = equals ? (size_t)(equals - argument) : strlen(argument);
+
+	if (!length)
+		return error_set(error, -EINVAL, "--skip", argument,
+				 "expected KEY or KEY=REASON, such as icc");
+
+	struct skip *skips = reallocarray(options->skips, options->skip_count + 1, sizeof *skips);
+	if (!skips)
+		return error_set_oom(error);
+	options->skips = skips;
+	struct skip *skip = &skips[options->skip_count++];
+	skip->key = strndup(argument, length);
+	skip->reason = equals && equals[1] ? strdup(equals + 1) : NULL;
+	return skip->key && (!equals || !equals[1] || skip->reason) ? 0 : error_set_oom(error);
+}
+
+static int apply_only(struct options *options, const char *argument, struct error *error)
+{
+	return strlist_add(&options->only, argument) < 0 ? error_set_oom(error) : 0;
+}
+
+static int apply_accept(struct options *options, const char *argument, struct error *error)
+{
+	return strlist_add(&options->accept, argument) < 0 ? error_set_oom(error) : 0;
+}
+
+static const struct option_row rows[] = {
+	{"dry-run", 'n', NULL, "show what would change, change nothing", apply_dry_run},
+	{"profile", 0, "NAME|FILE", "what to harden to (default: hardened)", apply_profile},
+	{"set", 0, "KEY=JSON", "want another value, e.g. log-driver=journald", apply_set},
+	{"skip", 0, "KEY[=REASON]", "leave a setting alone, and say why", apply_skip},
+	{"only", 0, "KEY", "plan nothing but this setting", apply_only},
+	{"accept", 0, "KEY", "consent to a change that is held", apply_accept},
+	{"exit-code", 0, NULL, "exit with 1 when there are changes", apply_exit_code},
+	{"config-file", 0, "PATH", "daemon.json (default: the one the unit names)",
+	 apply_config_file},
+	{"unit", 0, "NAME", "the daemon's unit (default: docker.service)", apply_unit},
+	{"docker-version", 0, "V", "what to assume where it cannot be found out",
+	 apply_docker_version},
+	{"timeout", 0, "SECONDS", "longest wait for systemd or the daemon (default 90)",
+	 apply_timeout},
+	{"json", 0, NULL, "one JSON document on stdout, see harden-json(5)", apply_json},
+	{"color", 0, "WHEN", "auto, always or never; NO_COLOR is honoured", apply_color},
+	{"quiet", 'q', NULL, "only the last line", apply_quiet},
+	{"verbose", 'v', NULL, "also why each setting matters, and what is fine", apply_verbose},
+	{"help", 'h', NULL, "this help", apply_help},
+	{"version", 0, NULL, "the version of harden", apply_version},
+};
+
+void options_done(struct options *options)
+{
+	for (size_t i = 0; i < options->want_count; i++) {
+		free(options->wants[i].key);
+		json_decref(options->wants[i].value);
+	}
+	for (size_t i = 0; i < options->skip_count; i++) {
+		free(options->skips[i].key);
+		free(options->skips[i].reason);
+	}
+	free(options->wants);
+	free(options->skips);
+	strlist_done(&options->only);
+	strlist_done(&options->accept);
+	*options = (struct options){.profile = NULL};
+}
+
+/* getopt_long() numbers its options from here, so that they do not meet shorthands. */
+#define FIRST_CODE 256
+
+static void fill_getopt(struct option *long_options, char *shorthands)
+{
+	*shorthands++ = ':';
+	for (size_t i = 0; i < array_size(rows); i++) {
+		long_options[i] = (struct option){
+			.name = rows[i].name,
+			.has_arg = rows[i].argument ? required_argument : no_argument,
+			.val = FIRST_CODE + (int)i,
+		};
+		if (rows[i].shorthand) {
+			*shorthands++ = rows[i].shorthand;
+			if (rows[i].argument)
+				*shorthands++ = ':';
+		}
+	}
+	*shorthands = '\0';
+}
+
+static const struct option_row *row_for(int code)
+{
+	if (code >= FIRST_CODE)
+		return &rows[code - FIRST_CODE];
+	for (size_t i = 0; i < array_size(rows); i++)
+		if (rows[i].shorthand == code)
+			return &rows[i];
+	return NULL;
+}
+
+static int unknown_option(const char *given, struct error *error)
+{
+	size_t length = strcspn(given, "=");
+	cleanup_free char *name = strndup(given, length);
+	const char *nearest = NULL;
+	unsigned best = 4;
+
+	for (size_t i = 0; name && text_starts_with(name, "--") && i < array_size(rows); i++) {
+		unsigned distance = text_distance(name + 2, rows[i].name);
+		if (distance < best) {
+			best = distance;
+			nearest = rows[i].name;
+		}
+	}
+	return error_set(error, -EINVAL, "harden", NULL,
+			 "unknown or ambiguous option %s%s%s; see harden --help",
+			 name ? name : given, nearest ? "; did you mean --" : "",
+			 nearest ? nearest : "");
+}
+
+static int parse_option(int code, char **argv, struct options *options, struct error *error)
+{
+	if (code == '?')
+		return unknown_option(argv[optind - 1], error);
+	if (code == ':')
+		return error_set(error, -EINVAL, "harden", NULL,
+				 "option %s needs a value; see harden --help", argv[optind - 1]);
+	const struct option_row *row = row_for(code);
+	return row ? row->apply(options, optarg, error) : -EINVAL;
+}
+
+int options_parse(int argc, char **argv, struct options *ret, struct error *error)
+{
+	cleanup_options struct options options = {
+		.profile = "hardened",
+		.unit = "docker.service",
+		.timeout_seconds = TIMEOUT_DEFAULT,
+	};
+	struct option long_options[array_size(rows) + 1] = {{.name = NULL}};
+	char shorthands[2 * array_size(rows) + 2];
+
+	fill_getopt(long_options, shorthands);
+	opterr = 0;
+	optind = 0;
+	for (int code; (code = getopt_long(argc, argv, shorthands, long_options, NULL)) != -1;) {
+		int r = parse_option(code, argv, &options, error);
+		if (r < 0)
+			return r;
+	}
+	if (optind < argc) {
+		options.command = argv[optind];
+		options.arguments = (const char *const *)argv + optind + 1;
+		options.argument_count = (size_t)(argc - optind - 1);
+	}
+	*ret = options;
+	options = (struct options){.profile = NULL};
+	return 0;
+}
+
+/* Width of the column with the names in the help. */
+#define HELP_COLUMN 26
+
+static void print_row(FILE *stream, const char *left, const char *help)
+{
+	(void)fprintf(stream, "  %-*s%s%s\n", HELP_COLUMN, left,
+		      strlen(left) >= HELP_COLUMN ? " " : "", help);
+}
+
+void options_print_help(FILE *stream)
+{
+	size_t count = 0;
+	const struct command *all = commands(&count);
+	char left[64];
+
+	(void)fputs("Usage: harden [OPTION...] [COMMAND] [ARG...]\n\n"
+		    "Brings a host's Docker daemon to a hardened configuration, and proves it.\n\n"
+		    "Commands:\n",
+		    stream);
+	for (size_t i = 0; i < count; i++) {
+		(void)snprintf(left, sizeof left, "%s%s%s", all[i].name,
+			       *all[i].arguments ? " " : "", all[i].arguments);
+		print_row(stream, left, all[i].help);
+	}
+	(void)fputs("\nOptions:\n", stream);
+	for (size_t i = 0; i < array_size(rows); i++) {
+		char shorthand[5] = "    ";
+		if (rows[i].shorthand)
+			(void)snprintf(shorthand, sizeof shorthand, "-%c, ", rows[i].shorthand);
+		(void)snprintf(left, sizeof left, "%s--%s%s%s", shorthand, rows[i].name,
+			       rows[i].argument ? " " : "",
+			       rows[i].argument ? rows[i].argument : "");
+		print_row(stream, left, rows[i].help);
+	}
+	(void)fputs("\nExit status: 0 fine, 1 there are changes (with --exit-code),\n"
+		    "2 trouble, and nothing was changed.\n",
+		    stream);
+}

@@ -1,0 +1,97 @@
+#include <stdlib.h>
+
+#include "cli/output.h"
+#include "core/mask.h"
+
+static json_t *text_or_null(const char *text)
+{
+	return text ? json_string(text) : json_null();
+}
+
+static json_t *tristate_or_null(enum tristate value)
+{
+	return value == UNKNOWN ? json_null() : json_boolean(value == YES);
+}
+
+static json_t *count_or_null(int64_t count)
+{
+	return count < 0 ? json_null() : json_integer(count);
+}
+
+static json_t *list_json(const struct strlist *list)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < list->count; i++)
+		(void)json_array_append_new(array, json_string(list->items[i]));
+	return array;
+}
+
+static json_t *host_json(const struct facts *facts)
+{
+	static const char *const states[] = {
+		[DAEMON_ABSENT] = "absent",
+		[DAEMON_STOPPED] = "stopped",
+		[DAEMON_RUNNING] = "running",
+	};
+	json_t *live = json_object_get(facts->info, "LiveRestoreEnabled");
+	char version[DOCKERVER_TEXT_SIZE];
+	const char *version_text = facts->version_text;
+
+	if (!version_text && dockerver_known(facts->version))
+		version_text = dockerver_format(facts->version, version);
+	return json_pack(
+		"{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "docker_version",
+		text_or_null(version_text), "daemon", states[facts->daemon], "unit",
+		text_or_null(facts->unit.name), "config_file", text_or_null(facts->config.path),
+		"data_root", text_or_null(facts->data_root.path), "containers_running",
+		count_or_null(facts->data_root.containers_running), "images",
+		count_or_null(facts->data_root.images), "swarm", tristate_or_null(facts->swarm),
+		"live_restore", live ? json_incref(live) : json_null());
+}
+
+static json_t *setting_json(const struct setting *setting)
+{
+	const char *key = setting->row->key;
+
+	return json_pack(
+		"{s:s, s:s, s:O, s:s, s:o, s:s, s:o, s:o, s:s, s:o, s:o}", "key", key, "title",
+		setting->row->title, "cis", setting->row->cis, "state",
+		setting_state_name(setting->state), "current", mask_json(key, setting->current),
+		"source", value_source_name(setting->source), "wanted",
+		mask_json(key, setting->wanted), "in_force",
+		setting->in_force ? mask_json(key, setting->in_force) : json_null(), "effect",
+		effect_name(setting->effect), "reason", text_or_null(setting->reason), "uncovered",
+		list_json(&setting->uncovered));
+}
+
+static json_t *file_json(const struct planned_file *file)
+{
+	return json_pack("{s:s, s:s, s:s}", "path", file->path, "action",
+			 file_action_name(file->action), "diff", file->diff);
+}
+
+json_t *show_plan_json(const struct plan *plan, const struct facts *facts)
+{
+	json_t *document = document_start("plan");
+	json_t *settings = json_array();
+	json_t *files = json_array();
+	bool fine = true;
+
+	for (size_t i = 0; i < plan->setting_count; i++)
+		fine &= json_array_append_new(settings, setting_json(&plan->settings[i])) == 0;
+	for (size_t i = 0; i < plan->file_count; i++)
+		fine &= json_array_append_new(files, file_json(&plan->files[i])) == 0;
+	fine &= json_object_set_new(document, "host", host_json(facts)) == 0;
+	fine &= json_object_set_new(document, "profile", json_string(plan->profile.name)) == 0;
+	fine &= json_object_set_new(document, "settings", settings) == 0;
+	fine &= json_object_set_new(document, "files", files) == 0;
+	fine &= json_object_set_new(document, "action",
+				    json_string(plan_action_name(plan->action))) == 0;
+	fine &= json_object_set_new(document, "warnings", list_json(&plan->warnings)) == 0;
+	fine &= json_object_set_new(document, "obstacles", list_json(&plan->obstacles)) == 0;
+	if (fine)
+		return document;
+	json_decref(document);
+	return NULL;
+}
