@@ -165,8 +165,12 @@ check-fuzz: $(FUZZERS) ## fuzz every parser; FUZZ_SECONDS=60 each
 shell: $(PROGRAM) ## a shell on a real host with this harden; SUITE=bookworm, trixie or sid
 	$(PYTHON) tests/host/host shell $(or $(SUITE),trixie)
 
-bench: $(PROGRAM) $(BUILD)/floor ## measure on a real host, as ratios
-	$(PYTHON) tests/bench/bench.py --build $(BUILD)
+bench: $(PROGRAM) $(BUILD)/floor $(BUILD)/timer ## measure on a real host, as ratios
+	$(PYTHON) tests/bench/bench.py --build $(BUILD) --suite $(or $(SUITE),trixie)
+
+$(BUILD)/timer: tests/bench/timer.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(COMPILE) $< -pie -o $@
 
 $(BUILD)/floor: tests/bench/floor.c Makefile
 	@mkdir -p $(@D)
