@@ -48,6 +48,8 @@ PROFILES  := $(sort $(wildcard templates/profiles/*.json))
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 PROPERTIES := $(patsubst tests/property/%.c,$(BUILD)/property/%,$(sort $(wildcard tests/property/*.c)))
+# Its own malloc() and the sanitizers' do not go together.
+PROPERTIES := $(if $(SANITIZE),$(filter-out %/oom_plan,$(PROPERTIES)),$(PROPERTIES))
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 C_FILES    := $(SOURCES) $(sort $(wildcard include/*/*.h tests/*/*.c tests/*/*.h))
 

@@ -430,11 +430,14 @@ static bool is_flat(const char *key, struct dockerver version)
 /* The option that Go decodes a flattened object into: struct fields match in any letter case. */
 static const struct option *decoded_option(const char *key, struct dockerver version)
 {
-	cleanup_free char *lower = strdup(key);
+	char lower[64]; /* longer than the name of any option */
+	size_t length = strlen(key);
 
-	for (char *letter = lower; letter && *letter; letter++)
-		*letter = (char)tolower((unsigned char)*letter);
-	const struct option *option = lower ? option_by_key(lower) : NULL;
+	if (length >= sizeof lower)
+		return NULL;
+	for (size_t i = 0; i <= length; i++)
+		lower[i] = (char)tolower((unsigned char)key[i]);
+	const struct option *option = option_by_key(lower);
 	bool decoded = option && !option_is_ignored(option, version) &&
 		       (option_has_key(option, version) || option_is_withdrawn(option, version));
 	return decoded ? option : NULL;

@@ -113,11 +113,14 @@ void rule_labels(struct collection *collection, const char *key, const json_t *v
 static int address_family(const char *text)
 {
 	unsigned char address[sizeof(struct in6_addr)];
-	cleanup_free char *copy = strdup(text + strspn(text, " \t\n\r"));
+	const char *start = text + strspn(text, " \t\n\r");
+	size_t length = strcspn(start, "% \t\n\r");
+	char copy[INET6_ADDRSTRLEN];
 
-	if (!copy)
+	if (length >= sizeof copy)
 		return 0;
-	copy[strcspn(copy, "% \t\n\r")] = '\0';
+	memcpy(copy, start, length);
+	copy[length] = '\0';
 	if (inet_pton(AF_INET, copy, address) == 1)
 		return AF_INET;
 	return inet_pton(AF_INET6, copy, address) == 1 ? AF_INET6 : 0;

@@ -354,12 +354,18 @@ static char *valid_utf8(const char *text)
 	return strbuf_finish(&out);
 }
 
-/* One occurrence of the flag, added to *value. False when dockerd refuses it. */
-static bool add_occurrence(const struct option *option, const char *text, json_t **value)
+/* One occurrence of the flag, added to *value: 0, -EINVAL when dockerd refuses it, or -ENOMEM,
+ * which the conversions leave in errno, as malloc() does. */
+static int add_occurrence(const struct option *option, const char *text, json_t **value)
 {
 	cleanup_free char *valid = valid_utf8(text);
 
-	return valid && find_conversion(option).convert(valid, value);
+	if (!valid)
+		return -ENOMEM;
+	errno = 0;
+	if (find_conversion(option).convert(valid, value))
+		return 0;
+	return errno == ENOMEM ? -ENOMEM : -EINVAL;
 }
 
 const struct flag *flags_find(const struct flags *flags, const struct option *option)
@@ -380,7 +386,7 @@ int flags_value(const struct flags *flags, const struct option *option, json_t *
 		if (flags->items[i].option != option)
 			continue;
 		/* flags_parse() has tried each item, so what can fail here is memory. */
-		if (!add_occurrence(option, flags->items[i].value, &value)) {
+		if (add_occurrence(option, flags->items[i].value, &value) < 0) {
 			json_decref(value);
 			return error_set_oom(error);
 		}
@@ -391,19 +397,19 @@ int flags_value(const struct flags *flags, const struct option *option, json_t *
 	return 0;
 }
 
-/* Whether dockerd takes the value in view of those that came before. */
-static bool value_is_good(const struct flags *flags, const struct option *option, const char *text)
+/* Whether dockerd takes the value in view of those that came before: 0, -EINVAL or -ENOMEM. */
+static int try_value(const struct flags *flags, const struct option *option, const char *text)
 {
-	struct error ignored = ERROR_NONE;
 	json_t *value = NULL;
+	int r = 0;
 
 	/* The only flag that minds what came before: a runtime is defined once (RuntimeOpt.Set). */
-	if (find_conversion(option).convert == convert_runtime &&
-	    flags_value(flags, option, &value, NULL, &ignored) < 0)
-		return false;
-	bool is_good = add_occurrence(option, text, &value);
+	if (find_conversion(option).convert == convert_runtime)
+		r = flags_value(flags, option, &value, NULL, NULL);
+	if (r == 0)
+		r = add_occurrence(option, text, &value);
 	json_decref(value);
-	return is_good;
+	return r;
 }
 
 struct reader {
@@ -444,7 +450,10 @@ static int add_flag(struct reader *reader, const struct option *option, const ch
 	struct flags *flags = &reader->flags;
 	const struct word *word = &reader->words->items[first_word];
 
-	if (!value_is_good(flags, option, value))
+	int r = try_value(flags, option, value);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
 		return add_problem(reader, first_word, name,
 				   "%s does not take the value it is given, so dockerd will not "
 				   "start. It wants %s.",

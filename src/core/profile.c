@@ -72,14 +72,17 @@ static int fail_at(const struct reader *reader, size_t offset, const char *forma
 /* The JSON value at span as jansson has it. */
 static int read_json(const struct reader *reader, struct jsontext_span span, json_t **ret)
 {
-	json_error_t error;
+	/* jansson leaves it alone where it runs out of memory early. */
+	json_error_t error = {.line = 0};
 	json_t *value = json_loadb(reader->text + span.start, span.end - span.start,
 				   JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &error);
 
-	if (!value && json_error_code(&error) == json_error_out_of_memory)
-		return error_set_oom(reader->error);
-	if (!value)
+	/* The text is JSON, that has been checked: what else can be wrong with it is this. */
+	if (!value && (json_error_code(&error) == json_error_duplicate_key ||
+		       json_error_code(&error) == json_error_numeric_overflow))
 		return fail_at(reader, span.start, "%s", error.text);
+	if (!value)
+		return error_set_oom(reader->error);
 	json_decref(*ret);
 	*ret = value;
 	return 0;
@@ -108,11 +111,23 @@ static int read_filled_string(const struct reader *reader, struct jsontext_span 
 	return r;
 }
 
+static int refuse_choice(const struct reader *reader, size_t offset, const char *name,
+			 const struct choice *choices, size_t count)
+{
+	cleanup_strbuf struct strbuf expected = STRBUF_EMPTY;
+
+	for (size_t i = 0; i < count; i++)
+		(void)strbuf_addf(&expected, "%s\"%s\"", i ? ", " : "", choices[i].name);
+	if (expected.failed)
+		return error_set_oom(reader->error);
+	return fail_at(reader, offset, "\"%.64s\" is not known here; expected one of %s", name,
+		       expected.data);
+}
+
 static int read_choice(const struct reader *reader, struct jsontext_span span,
 		       const struct choice *choices, size_t count, int *ret)
 {
 	cleanup_free char *name = NULL;
-	cleanup_strbuf struct strbuf expected = STRBUF_EMPTY;
 
 	int r = read_string(reader, span, &name);
 	if (r < 0)
@@ -122,12 +137,8 @@ static int read_choice(const struct reader *reader, struct jsontext_span span,
 			*ret = choices[i].value;
 			return 0;
 		}
-		(void)strbuf_addf(&expected, "%s\"%s\"", i ? ", " : "", choices[i].name);
 	}
-	cleanup_free char *list = strbuf_finish(&expected);
-	return list ? fail_at(reader, span.start, "\"%s\" is not known here; expected one of %s",
-			      name, list)
-		    : error_set_oom(reader->error);
+	return refuse_choice(reader, span.start, name, choices, count);
 }
 
 static int expect_container(const struct reader *reader, struct jsontext_span span, char bracket)

@@ -1,0 +1,62 @@
+/* The profile reader: whatever the bytes are, it ends in a profile that is whole, or in an error
+ * that says something and stands inside the text. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/builtin.h"
+#include "core/profile.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static int load(const char *name, void *context, char **ret_text, size_t *ret_length,
+		char **ret_path, struct error *error)
+{
+	const struct builtin_profile *builtin = builtin_profile_find(name);
+
+	(void)context;
+	if (!builtin)
+		return error_set(error, -2, "read profile", name, "no such profile");
+	*ret_text = strdup(builtin->text);
+	*ret_path = strdup(name);
+	*ret_length = strlen(builtin->text);
+	return *ret_text && *ret_path ? 0 : error_set_oom(error);
+}
+
+static unsigned count_lines(const uint8_t *data, size_t size)
+{
+	unsigned lines = 1;
+
+	for (size_t i = 0; i < size; i++)
+		lines += data[i] == '\n';
+	return lines;
+}
+
+static void check_profile(const struct profile *profile)
+{
+	if (!profile->name)
+		abort();
+	for (size_t i = 0; i < profile->row_count; i++) {
+		const struct profile_row *row = &profile->rows[i];
+		if (!row->key || !row->title || !row->why || !row->cis || !row->wanted)
+			abort();
+		if (profile_find(profile, row->key) != row)
+			abort();
+	}
+	for (size_t i = 0; i < profile->skip_count; i++)
+		if (!profile->skips[i].key || !profile->skips[i].reason)
+			abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	cleanup_profile struct profile profile = {.name = NULL};
+	struct error error = ERROR_NONE;
+
+	int r = profile_parse((const char *)data, size, "fuzz", load, NULL, &profile, &error);
+	if (r == 0)
+		check_profile(&profile);
+	else if (!error.text[0] || error.code >= 0 || error.line > count_lines(data, size))
+		abort();
+	return 0;
+}
