@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define cleanup(function) __attribute__((__cleanup__(function)))
+/* Not called `cleanup`, which would break the attribute where other headers (jansson's json_auto_t)
+ * use it. */
+#define scoped(function) __attribute__((__cleanup__(function)))
 
 static inline void cleanup_free_ptr(void *pointer)
 {
@@ -25,9 +27,9 @@ static inline void cleanup_fclose_file(FILE **file)
 		(void)fclose(*file);
 }
 
-#define cleanup_free cleanup(cleanup_free_ptr)
-#define cleanup_close cleanup(cleanup_close_fd)
-#define cleanup_fclose cleanup(cleanup_fclose_file)
+#define cleanup_free scoped(cleanup_free_ptr)
+#define cleanup_close scoped(cleanup_close_fd)
+#define cleanup_fclose scoped(cleanup_fclose_file)
 
 /* Hands over what the variable owns; the variable is left empty, so its cleanup does nothing. */
 #define take_ptr(pointer)                                                                          \

@@ -18,7 +18,7 @@ struct strbuf {
 #define STRBUF_EMPTY ((struct strbuf){.data = NULL})
 
 void strbuf_done(struct strbuf *buffer);
-#define cleanup_strbuf cleanup(strbuf_done)
+#define cleanup_strbuf scoped(strbuf_done)
 
 /* Each returns 0, or -ENOMEM, after which the buffer keeps what it had and refuses more. */
 int strbuf_add(struct strbuf *buffer, const char *bytes, size_t length);

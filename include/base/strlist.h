@@ -12,7 +12,7 @@ struct strlist {
 };
 
 void strlist_done(struct strlist *list);
-#define cleanup_strlist cleanup(strlist_done)
+#define cleanup_strlist scoped(strlist_done)
 
 /* Appends a copy. Returns 0 or -ENOMEM. */
 int strlist_add(struct strlist *list, const char *string);

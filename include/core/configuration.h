@@ -28,7 +28,7 @@ struct configuration {
 };
 
 void configuration_done(struct configuration *configuration);
-#define cleanup_configuration cleanup(configuration_done)
+#define cleanup_configuration scoped(configuration_done)
 
 /* Reads the configuration out of the facts. Broken JSON and an unreadable daemon.json are errors.
  */

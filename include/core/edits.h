@@ -19,7 +19,7 @@ struct edits {
 };
 
 void edits_done(struct edits *edits);
-#define cleanup_edits cleanup(edits_done)
+#define cleanup_edits scoped(edits_done)
 
 /* Both copy the path; edits_set() takes its own reference to value. */
 int edits_set(struct edits *edits, const char *const *path, size_t count, json_t *value,

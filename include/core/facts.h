@@ -167,4 +167,4 @@ struct facts {
 
 void text_file_done(struct text_file *file);
 void facts_done(struct facts *facts);
-#define cleanup_facts cleanup(facts_done)
+#define cleanup_facts scoped(facts_done)

@@ -36,7 +36,7 @@ struct findings {
 };
 
 void findings_done(struct findings *findings);
-#define cleanup_findings cleanup(findings_done)
+#define cleanup_findings scoped(findings_done)
 
 /* text is daemon.json as it is (length 0 when there is none; exists tells a blank file from no
  * file) and must have passed jsontext_check(); document is the same parsed (daemonjson_read()), or

@@ -31,7 +31,7 @@ struct flags {
 };
 
 void flags_done(struct flags *flags);
-#define cleanup_flags cleanup(flags_done)
+#define cleanup_flags scoped(flags_done)
 
 /* Reads the words after the program's name (words->items[0] is the program and is skipped). Unknown
  * flags, flags that this version does not have, missing and malformed values become problems; such

@@ -16,7 +16,7 @@ struct judgement {
 };
 
 void judgement_done(struct judgement *judgement);
-#define cleanup_judgement cleanup(judgement_done)
+#define cleanup_judgement scoped(judgement_done)
 
 /* Adds a sentence to the reason. */
 int judgement_note(struct judgement *judgement, struct error *error, const char *format, ...)

@@ -76,7 +76,7 @@ struct plan {
 };
 
 void plan_done(struct plan *plan);
-#define cleanup_plan cleanup(plan_done)
+#define cleanup_plan scoped(plan_done)
 
 /* Takes the profile over (it is empty afterwards, on failure too). Errors are about the input:
  * broken JSON in daemon.json, an option that names a setting that does not exist, a value of the

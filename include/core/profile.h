@@ -82,7 +82,7 @@ struct profile {
 };
 
 void profile_done(struct profile *profile);
-#define cleanup_profile cleanup(profile_done)
+#define cleanup_profile scoped(profile_done)
 
 /* Finds the text of the profile that another one extends. Sets *ret_text (the caller frees it),
  * *ret_length and *ret_path (name for messages, the caller frees it). */

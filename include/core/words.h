@@ -49,7 +49,7 @@ struct words {
 };
 
 void words_done(struct words *words);
-#define cleanup_words cleanup(words_done)
+#define cleanup_words scoped(words_done)
 
 /* Looks up a variable; returns NULL when it is not set. The result is borrowed. */
 typedef const char *(*words_lookup)(const char *name, size_t length, const void *context);

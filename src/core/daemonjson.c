@@ -7,8 +7,6 @@
 #include "core/jsonscan.h"
 #include "core/jsontext.h"
 
-/* json_auto_t does not compile beside the macro cleanup(). */
-#define cleanup_json cleanup(json_decrefp)
 
 #define DECODE_FLAGS (JSON_DECODE_ANY | JSON_ALLOW_NUL)
 
@@ -65,7 +63,7 @@ static int merge_member(const char *text, const struct jsontext_member *member, 
 	if (r < 0)
 		return r;
 
-	cleanup_json json_t *value =
+	json_auto_t *value =
 		json_loadb(text + member->value.start, member->value.end - member->value.start,
 			   DECODE_FLAGS, NULL);
 	if (!value)
@@ -81,7 +79,7 @@ static int merge_member(const char *text, const struct jsontext_member *member, 
 static int merge_members(const char *text, size_t length, size_t root, json_t **ret,
 			 struct error *error)
 {
-	cleanup_json json_t *document = json_object();
+	json_auto_t *document = json_object();
 	struct jsontext_member member;
 	size_t cursor = 0;
 	int r = document ? 0 : error_set_oom(error);
@@ -135,7 +133,7 @@ int daemonjson_read(const char *text, size_t length, json_t **ret, struct error 
 	size_t bom = jsonscan_bom(text, length);
 	text += bom;
 	length -= bom;
-	cleanup_json json_t *document = json_loadb(text, length, DECODE_FLAGS, &load_error);
+	json_auto_t *document = json_loadb(text, length, DECODE_FLAGS, &load_error);
 	if (!document)
 		return fail_decode(text, length, &load_error, error);
 	if (json_is_null(document))

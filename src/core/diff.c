@@ -35,7 +35,7 @@ static void lines_done(struct lines *lines)
 {
 	free(lines->items);
 }
-#define cleanup_lines cleanup(lines_done)
+#define cleanup_lines scoped(lines_done)
 
 /* FNV-1a. */
 static uint32_t hash_bytes(const char *bytes, size_t length)
@@ -97,7 +97,7 @@ static void grid_done(struct grid *grid)
 {
 	free(grid->trace);
 }
-#define cleanup_grid cleanup(grid_done)
+#define cleanup_grid scoped(grid_done)
 
 /* Where in the trace round d has diagonal k. */
 static size_t trace_index(long d, long k)

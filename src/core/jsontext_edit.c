@@ -26,7 +26,7 @@ static void spans_done(struct spans *spans)
 {
 	free(spans->items);
 }
-#define cleanup_spans cleanup(spans_done)
+#define cleanup_spans scoped(spans_done)
 
 static int spans_add(struct spans *spans, size_t start, size_t end)
 {
