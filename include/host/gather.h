@@ -1,0 +1,22 @@
+/* Reads a host: everything that a plan is decided from, and nothing is changed by it. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "core/facts.h"
+
+struct gather_options {
+	const char *unit; /* "docker.service" */
+	const char
+		*config_file; /* --config-file of harden; NULL: the unit's own, else the default */
+	const char
+		*docker_version;  /* --docker-version, used where it cannot be found out; or NULL */
+	unsigned timeout_seconds; /* longest wait for the bus and for the API together */
+};
+
+/* Fills *ret. What cannot be seen is noted in ret->unseen; an error is returned only where going on
+ * would be a guess about something that is there (a daemon.json that is a folder or too large, an
+ * unreadable daemon.json is FILE_UNREADABLE and no error). Never starts the daemon: its socket is
+ * touched only when dockerd runs, because a connection would activate docker.service. */
+int gather_facts(const struct gather_options *options, struct facts *ret, struct error *error);

@@ -1,0 +1,293 @@
+#include "host/proc.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <linux/capability.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "host/file.h"
+
+/* Files of /proc about a process: the longest is a command line, which ARG_MAX bounds. */
+#define PROC_SIZE_MAX ((size_t)4 * 1024 * 1024)
+/* modules.dep of a distribution's kernel has about 600 kB. */
+#define MODULES_SIZE_MAX ((size_t)16 * 1024 * 1024)
+
+/* ---- one process ---- */
+
+/* Reads a file of /proc/PID. Unreadable and vanished are not told apart by the caller: a process
+ * may go at any moment, and then read() fails with ESRCH. */
+static int read_of_process(const char *root, pid_t pid, const char *name, struct text_file *ret)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof path, "/proc/%jd/%s", (intmax_t)pid, name);
+	int r = file_read_under(root, path, PROC_SIZE_MAX, ret, NULL);
+	if (r == 0 && ret->state != FILE_READ) {
+		r = ret->state == FILE_ABSENT ? -ENOENT : -EACCES;
+		text_file_done(ret);
+	}
+	return r;
+}
+
+static bool process_is_called(const char *root, pid_t pid, const char *name)
+{
+	cleanup_text_file struct text_file comm = {.path = NULL};
+
+	if (read_of_process(root, pid, "comm", &comm) < 0)
+		return false;
+	comm.data[strcspn(comm.data, "\n")] = '\0';
+	return strcmp(comm.data, name) == 0;
+}
+
+bool proc_is_dockerd(const char *root, pid_t pid)
+{
+	return pid > 0 && process_is_called(root, pid, "dockerd");
+}
+
+/* The text behind "Name:" at the start of a line, or NULL. Borrowed. */
+static const char *find_line(const char *text, const char *name)
+{
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (text_starts_with(line, name))
+			return line + strlen(name) + strspn(line + strlen(name), " \t");
+	}
+	return NULL;
+}
+
+static pid_t parse_pid(const char *text)
+{
+	char *end;
+
+	errno = 0;
+	long value = strtol(text, &end, 10);
+	if (errno || end == text || value <= 0 || value > INT32_MAX)
+		return 0;
+	return (pid_t)value;
+}
+
+pid_t proc_pid_from_file(const char *root)
+{
+	cleanup_text_file struct text_file file = {.path = NULL};
+
+	if (file_read_under(root, "/run/docker.pid", 64, &file, NULL) < 0 ||
+	    file.state != FILE_READ)
+		return 0;
+	/* A crash leaves the file behind, and the number may be somebody else's by now. */
+	pid_t pid = parse_pid(file.data);
+	return proc_is_dockerd(root, pid) ? pid : 0;
+}
+
+static int split_argv(const struct text_file *cmdline, struct strlist *argv)
+{
+	const char *end = cmdline->data + cmdline->length;
+
+	for (const char *word = cmdline->data; word < end; word += strlen(word) + 1)
+		if (strlist_add(argv, word) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+/* "Max open files            1024                 524288               files" */
+static uint64_t parse_hard_nofile(const char *limits)
+{
+	const char *soft = find_line(limits, "Max open files");
+	if (!soft)
+		return 0;
+
+	const char *hard = soft + strcspn(soft, " \n");
+	hard += strspn(hard, " ");
+	if (text_starts_with(hard, "unlimited"))
+		return UINT64_MAX;
+	return isdigit((unsigned char)*hard) ? strtoull(hard, NULL, 10) : 0;
+}
+
+static enum tristate parse_cap_sys_resource(const char *status)
+{
+	const char *mask = find_line(status, "CapEff:");
+
+	if (!mask || !isxdigit((unsigned char)*mask))
+		return UNKNOWN;
+	return strtoull(mask, NULL, 16) >> CAP_SYS_RESOURCE & 1 ? YES : NO;
+}
+
+static int read_process(const char *root, pid_t pid, struct process_facts *process, bool *hidden)
+{
+	cleanup_text_file struct text_file cmdline = {.path = NULL};
+	cleanup_text_file struct text_file limits = {.path = NULL};
+	cleanup_text_file struct text_file status = {.path = NULL};
+
+	int r = read_of_process(root, pid, "cmdline", &cmdline);
+	if (r == 0)
+		r = split_argv(&cmdline, &process->argv);
+	if (r == -ENOMEM)
+		return r;
+	*hidden = r < 0;
+
+	r = read_of_process(root, pid, "limits", &limits);
+	if (r == 0)
+		process->limit_nofile = parse_hard_nofile(limits.data);
+	if (r == -ENOMEM)
+		return r;
+	*hidden |= r < 0;
+
+	r = read_of_process(root, pid, "status", &status);
+	if (r == 0)
+		process->has_cap_sys_resource = parse_cap_sys_resource(status.data);
+	if (r == -ENOMEM)
+		return r;
+	*hidden |= r < 0;
+	return 0;
+}
+
+int proc_read(const char *root, pid_t pid, struct process_facts *ret, struct strlist *unseen,
+	      struct error *error)
+{
+	struct process_facts process = {.pid = pid, .has_cap_sys_resource = UNKNOWN};
+	bool hidden;
+
+	int r = read_process(root, pid, &process, &hidden);
+	/* dockerd runs on when one of its files could not be read; gone is something else. */
+	if (r == 0 && hidden && !proc_is_dockerd(root, pid)) {
+		strlist_done(&process.argv);
+		process = (struct process_facts){.has_cap_sys_resource = UNKNOWN};
+	} else if (r == 0 && hidden) {
+		r = strlist_addf(unseen,
+				 "/proc/%jd: permission denied; run as root to see how "
+				 "dockerd was started and what it may do",
+				 (intmax_t)pid);
+	}
+	if (r < 0) {
+		strlist_done(&process.argv);
+		return error_set_oom(error);
+	}
+	*ret = process;
+	return 0;
+}
+
+/* ---- all processes ---- */
+
+/* "NSpid:" has one number for each PID namespace the process is in, ours first. */
+static bool is_nested(const char *status)
+{
+	const char *pids = find_line(status, "NSpid:");
+
+	if (!pids)
+		return false;
+	size_t first = strcspn(pids, " \t\n");
+	return pids[first] != '\0' && pids[first] != '\n';
+}
+
+static void scan_process(const char *root, pid_t pid, struct proc_scan *found)
+{
+	cleanup_text_file struct text_file status = {.path = NULL};
+	bool dockerd = process_is_called(root, pid, "dockerd");
+
+	if (!dockerd && !process_is_called(root, pid, "rootlesskit"))
+		return;
+	if (read_of_process(root, pid, "status", &status) < 0)
+		return;
+
+	/* A Docker that runs inside a container of this host is not this host's. */
+	const char *uid = find_line(status.data, "Uid:");
+	if (!uid || is_nested(status.data))
+		return;
+	uid_t owner = (uid_t)strtoul(uid, NULL, 10);
+	if (owner != 0) {
+		found->rootless = pid;
+		found->rootless_uid = owner;
+	} else if (dockerd) {
+		found->dockerd = pid;
+	}
+}
+
+void proc_scan(const char *root, struct proc_scan *ret)
+{
+	char path[PATH_MAX];
+
+	(void)snprintf(path, sizeof path, "%s/proc", root);
+	cleanup_closedir DIR *folder = opendir(path);
+	const struct dirent *entry;
+
+	*ret = (struct proc_scan){.dockerd = 0};
+	while (folder && (entry = readdir(folder))) {
+		pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? parse_pid(entry->d_name) : 0;
+		if (pid)
+			scan_process(root, pid, ret);
+	}
+}
+
+/* ---- the host ---- */
+
+static bool has_type(const char *root, const char *path, mode_t type)
+{
+	char full[PATH_MAX];
+	struct stat st;
+
+	(void)snprintf(full, sizeof full, "%s%s", root, path);
+	return stat(full, &st) == 0 && (st.st_mode & S_IFMT) == type;
+}
+
+enum tristate proc_systemd(const char *root)
+{
+	return has_type(root, "/run/systemd/system", S_IFDIR) ? YES : NO;
+}
+
+enum tristate proc_syslog_socket(const char *root)
+{
+	/* The three places where dockerd's syslog driver looks, in its order. */
+	static const char *const paths[] = {"/dev/log", "/var/run/syslog", "/var/run/log"};
+
+	for (size_t i = 0; i < array_size(paths); i++)
+		if (has_type(root, paths[i], S_IFSOCK))
+			return YES;
+	return NO;
+}
+
+/* Whether an index of the module tree ("modules.dep") names the module. */
+static int index_has_module(const char *folder, const char *index, const char *module,
+			    enum tristate *ret, struct error *error)
+{
+	cleanup_text_file struct text_file file = {.path = NULL};
+
+	int r = file_read_under(folder, index, MODULES_SIZE_MAX, &file, error);
+	if (r < 0)
+		return r;
+	if (file.state == FILE_READ)
+		*ret = memmem(file.data, file.length, module, strlen(module)) ? YES : NO;
+	return 0;
+}
+
+int proc_br_netfilter(const char *root, const char *release, enum tristate *ret,
+		      struct error *error)
+{
+	static const char module[] = "/br_netfilter.ko";
+	enum tristate builtin = UNKNOWN;
+	enum tristate loadable = UNKNOWN;
+
+	if (has_type(root, "/proc/sys/net/bridge", S_IFDIR)) {
+		*ret = YES;
+		return 0;
+	}
+
+	cleanup_free char *modules = file_under(root, "/lib/modules/");
+	cleanup_free char *folder = modules ? file_under(modules, release) : NULL;
+	if (!folder)
+		return error_set_oom(error);
+	int r = index_has_module(folder, "/modules.builtin", module, &builtin, error);
+	if (r == 0)
+		r = index_has_module(folder, "/modules.dep", module, &loadable, error);
+	if (r == -ENOMEM)
+		return r;
+	/* Without a module tree nothing can be loaded that is not loaded already. */
+	*ret = builtin == YES || loadable == YES ? YES : NO;
+	return 0;
+}
