@@ -1,0 +1,64 @@
+"""Fixtures: one real host for each test file and each suite.
+
+    pytest tests/host                       all three suites
+    pytest tests/host --suite trixie        one of them; may be given more than once
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import hosts
+import pytest
+from basetree import SUITES
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--suite",
+        action="append",
+        choices=list(SUITES),
+        help="run on this Debian suite only (may be repeated; default: all)",
+    )
+    parser.addoption(
+        "--build-dir",
+        default=os.environ.get("BUILD", "build"),
+        help="where the finished build of harden is (default: build)",
+    )
+
+
+def chosen_suites(config: pytest.Config) -> list[str]:
+    return config.getoption("--suite") or list(SUITES)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    # Module scope: pytest then runs a whole file on one suite before it turns to the next.
+    if "bare_host" in metafunc.fixturenames:
+        metafunc.parametrize(
+            "bare_host", chosen_suites(metafunc.config), indirect=True, scope="module"
+        )
+
+
+@pytest.fixture(scope="session")
+def machine(request: pytest.FixtureRequest) -> None:
+    """Skips (in CI: fails) where the machine cannot run hosts."""
+    hosts.require(chosen_suites(request.config))
+
+
+@pytest.fixture(scope="module")
+def bare_host(request: pytest.FixtureRequest, machine: None) -> Iterator[hosts.Host]:
+    """A fresh host without harden, shared by the tests of one file."""
+    with hosts.Host.boot(request.param) as host:
+        yield host
+
+
+@pytest.fixture(scope="module")
+def host(request: pytest.FixtureRequest, bare_host: hosts.Host) -> hosts.Host:
+    """A fresh host with harden installed from the build, shared by the tests of one file."""
+    build = hosts.REPO / Path(request.config.getoption("--build-dir"))
+    if not (build / "harden").exists():
+        pytest.fail(f"there is no {build}/harden: run make first", pytrace=False)
+    bare_host.install(build)
+    return bare_host
