@@ -46,7 +46,7 @@ struct options {
 };
 
 void options_done(struct options *options);
-#define cleanup_options cleanup(options_done)
+#define cleanup_options scoped(options_done)
 
 /* Reads argv. -EINVAL for a mistake, with the option and what was expected in *error. The strings
  * are borrowed from argv, which must outlive *ret. */
