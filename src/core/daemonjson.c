@@ -7,7 +7,6 @@
 #include "core/jsonscan.h"
 #include "core/jsontext.h"
 
-
 #define DECODE_FLAGS (JSON_DECODE_ANY | JSON_ALLOW_NUL)
 
 static int fail_at(const char *text, size_t length, size_t offset, const char *message,
