@@ -2,6 +2,7 @@
  * dockerd's own defaults, put together the way dockerd does. */
 #pragma once
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "core/facts.h"
 #include "core/findings.h"

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/strbuf.h"
 #include "base/strlist.h"

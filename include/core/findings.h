@@ -2,6 +2,7 @@
  * dockerd. */
 #pragma once
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "core/flags.h"
 

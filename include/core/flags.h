@@ -2,6 +2,7 @@
  * -x value, -xvalue, -x=value, grouped boolean shorthands, `--` ends flags. */
 #pragma once
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "core/options.h"
 #include "core/words.h"

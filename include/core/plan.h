@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "core/configuration.h"
 #include "core/edits.h"

@@ -15,6 +15,7 @@
 
 #include <jansson.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 
 /* How a row is judged. A new setting that follows one of these kinds is a new row, not new code. */
