@@ -454,9 +454,12 @@ static enum tristate configured_image_store(const struct gather *gather, const c
 	return dataroot_image_store(&question);
 }
 
-/* What containerd holds for a daemon that does not run cannot be counted. */
+/* What containerd holds for a daemon that does not run cannot be counted. A daemon that has no data
+ * root has never started, and so has stored nothing anywhere. */
 static void forget_hidden_images(struct data_root_facts *data)
 {
+	if (data->path && access(data->path, F_OK) < 0 && errno == ENOENT)
+		return;
 	if (data->containerd_store == YES || (data->containerd_store == UNKNOWN && !data->images))
 		data->images = -1;
 }
