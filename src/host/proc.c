@@ -47,11 +47,6 @@ static bool process_is_called(const char *root, pid_t pid, const char *name)
 	return strcmp(comm.data, name) == 0;
 }
 
-bool proc_is_dockerd(const char *root, pid_t pid)
-{
-	return pid > 0 && process_is_called(root, pid, "dockerd");
-}
-
 /* The text behind "Name:" at the start of a line, or NULL. Borrowed. */
 static const char *find_line(const char *text, const char *name)
 {
@@ -61,6 +56,22 @@ static const char *find_line(const char *text, const char *name)
 			return line + strlen(name) + strspn(line + strlen(name), " \t");
 	}
 	return NULL;
+}
+
+/* A dockerd that has ended serves nobody, even while its parent has not looked after it. */
+static bool has_ended(const char *status)
+{
+	const char *state = find_line(status, "State:");
+
+	return state && (*state == 'Z' || *state == 'X');
+}
+
+bool proc_is_dockerd(const char *root, pid_t pid)
+{
+	cleanup_text_file struct text_file status = {.path = NULL};
+
+	return pid > 0 && process_is_called(root, pid, "dockerd") &&
+	       read_of_process(root, pid, "status", &status) == 0 && !has_ended(status.data);
 }
 
 static pid_t parse_pid(const char *text)
@@ -198,7 +209,7 @@ static void scan_process(const char *root, pid_t pid, struct proc_scan *found)
 
 	/* A Docker that runs inside a container of this host is not this host's. */
 	const char *uid = find_line(status.data, "Uid:");
-	if (!uid || is_nested(status.data))
+	if (!uid || is_nested(status.data) || has_ended(status.data))
 		return;
 	uid_t owner = (uid_t)strtoul(uid, NULL, 10);
 	if (owner != 0) {

@@ -20,7 +20,8 @@ PYTHON = "/usr/bin/python3"
 
 
 def limit_memory() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (512 << 20, 512 << 20))
+    """Whatever the input, harden has to do with this much; 10 MB of JSON take about half of it."""
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
 
 
 def harden(*arguments: str, env: dict[str, str] | None = None, timeout: float = 60,
@@ -31,7 +32,7 @@ def harden(*arguments: str, env: dict[str, str] | None = None, timeout: float = 
         command = ["unshare", "--mount", PYTHON, FAKE_HOST, host, *command]
     return subprocess.run(
         command, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=timeout, check=False,
-        errors="surrogateescape", stdin=subprocess.DEVNULL,
+        errors="surrogateescape", stdin=subprocess.DEVNULL, preexec_fn=limit_memory,
         env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **(env or {})},
     )
 
@@ -305,9 +306,17 @@ def test_a_daemon_that_misbehaves_is_said_and_survived(tmp_path: Path, mode: str
     assert all(row["in_force"] is None for row in document["settings"])
 
 
-def test_no_bus_is_said(tmp_path: Path) -> None:
-    done = plan(tmp_path / "none.json", "--json", host="honest")
-    assert done.returncode == 0
+def test_no_bus_is_survived_and_said(tmp_path: Path) -> None:
+    document = json.loads(plan(tmp_path / "none.json", "--json", host="honest",
+                               env={"FAKE_SYSTEMD": "1"}).stdout)
+    assert document["host"]["daemon"] == "running"
+    assert any("systemd" in text for text in document["warnings"]), document["warnings"]
+
+
+def test_rootless_docker_is_recognised_and_left_alone() -> None:
+    done = harden("plan", env={"DOCKER_HOST": "unix:///run/user/1000/docker.sock"})
+    assert done.returncode == 2
+    assert "rootless" in done.stderr and ".config/docker/daemon.json" in done.stderr
 
 
 # --- what the terminal is shown

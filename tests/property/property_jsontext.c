@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
@@ -662,7 +664,8 @@ static bool run_round(uint64_t seed)
 
 int main(int argc, char **argv)
 {
-	uint64_t seed = 1;
+	/* Other documents each time; what fails names the seed that repeats it. */
+	uint64_t seed = (uint64_t)time(NULL) << 20 ^ (uint64_t)getpid();
 	uint64_t count = 100000;
 
 	for (int i = 1; i < argc; i += 2) {

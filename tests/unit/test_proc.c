@@ -123,6 +123,7 @@ START_TEST(a_scan_tells_ours_from_others)
 	make_process("1", "systemd\n", "Uid:\t0\t0\t0\t0\nNSpid:\t1\n");
 	make_process("self", "dockerd\n", "Uid:\t0\t0\t0\t0\nNSpid:\t7\n");
 	make_process("20", "dockerd\n", "Uid:\t0\t0\t0\t0\nNSpid:\t20\t1\n");
+	make_process("18", "dockerd\n", "State:\tZ (zombie)\nUid:\t0\t0\t0\t0\nNSpid:\t18\n");
 	make_process("19", "rootlesskit\n", "Uid:\t1000\t1000\t1000\t1000\nNSpid:\t19\t4\n");
 	proc_scan(tree_root, &found);
 	ck_assert_int_eq(found.dockerd, 0);
