@@ -297,10 +297,12 @@ void options_print_help(FILE *stream)
 	const struct command *all = commands(&count);
 	char left[64];
 
-	(void)fputs("Usage: harden [OPTION...] [COMMAND] [ARG...]\n\n"
-		    "Brings a host's Docker daemon to a hardened configuration, and proves it.\n\n"
-		    "Commands:\n",
-		    stream);
+	(void)fputs(
+		"Usage: harden [OPTION...] [COMMAND] [ARG...]\n\n"
+		"Shows what a hardened Docker daemon on this host would look like, and what it\n"
+		"would take to get there.\n\n"
+		"Commands:\n",
+		stream);
 	for (size_t i = 0; i < count; i++) {
 		(void)snprintf(left, sizeof left, "%s%s%s", all[i].name,
 			       *all[i].arguments ? " " : "", all[i].arguments);

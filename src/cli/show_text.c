@@ -330,7 +330,8 @@ static void put_other(const struct paper *paper, const struct setting *setting)
 	end_line(paper);
 	if (setting->reason)
 		put_wrapped(paper, 4, 0, setting->reason);
-	if (paper->options->verbose && setting->state != SETTING_OK && setting->row->why)
+	if (paper->options->verbose && setting->state != SETTING_OK &&
+	    !text_equal(setting->reason, setting->row->why))
 		put_wrapped(paper, 4, 0, setting->row->why);
 }
 

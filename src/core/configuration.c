@@ -180,8 +180,9 @@ int configuration_value(const struct configuration *configuration, const char *c
 	int r = top_value(configuration, path[0], option, &top, &source, &flag, error);
 	if (r < 0)
 		return r;
+	bool known = option && option_has_key(option, configuration->version);
 	if (!top)
-		top = option ? option_default(option, configuration->version) : json_null();
+		top = known ? option_default(option, configuration->version) : json_null();
 	if (!top)
 		return error_set_oom(error);
 
