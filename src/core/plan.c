@@ -602,12 +602,14 @@ static const char *reload_trap(const struct builder *builder)
 	return NULL;
 }
 
-static bool changes(const struct plan *plan, const char *key)
+/* Whether a reload would switch live-restore on. */
+static bool reload_keeps_containers(const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->setting_count; i++)
-		if (plan->settings[i].state == SETTING_CHANGE &&
-		    strcmp(plan->settings[i].row->key, key) == 0)
-			return true;
+		if (strcmp(plan->settings[i].row->key, "live-restore") == 0)
+			return plan->settings[i].state == SETTING_CHANGE &&
+			       plan->settings[i].effect == EFFECT_RELOAD &&
+			       json_is_true(plan->settings[i].wanted);
 	return false;
 }
 
@@ -638,7 +640,7 @@ static int decide_action(struct builder *builder, struct error *error)
 		restart |= setting->effect > EFFECT_RELOAD;
 	}
 	bool keep =
-		facts->data_root.containers_running > 0 && !live && changes(plan, "live-restore");
+		facts->data_root.containers_running > 0 && !live && reload_keeps_containers(plan);
 	if (restart)
 		plan->action = keep && !trap ? ACTION_RELOAD_RESTART : ACTION_RESTART;
 	else if (reload)

@@ -214,6 +214,9 @@ static int judge_lag(struct judgement *judgement, struct setting *setting, struc
 	    live_agrees(setting->row->key, setting->current, setting->in_force))
 		return 0;
 	setting->state = SETTING_CHANGE;
+	/* A reload reads the file alone (facts c). */
+	if (setting->effect == EFFECT_RELOAD && setting->source != SOURCE_FILE)
+		setting->effect = EFFECT_RESTART;
 	return judgement_note(
 		judgement, error,
 		"It is configured, but the running daemon does not have it: it was not "
