@@ -13,6 +13,10 @@ struct gather_options {
 	const char
 		*docker_version;  /* --docker-version, used where it cannot be found out; or NULL */
 	unsigned timeout_seconds; /* longest wait for the bus and for the API together */
+	/* Work of the caller that does not need the facts; it is called while dockerd thinks about
+	 * its answer, which takes longer than everything else. An error of it ends the reading. */
+	int (*meanwhile)(void *context, struct error *error);
+	void *meanwhile_context;
 };
 
 /* Fills *ret. What cannot be seen is noted in ret->unseen; an error is returned only where going on

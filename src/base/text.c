@@ -123,11 +123,27 @@ static bool is_unprintable(uint32_t character)
 	       (character >= 0x2066 && character <= 0x2069) || character == 0xFEFF;
 }
 
+/* How much of the text is plain ASCII, which nearly all of it is. */
+static size_t printable_run(const char *bytes, size_t length)
+{
+	size_t i = 0;
+
+	while (i < length && bytes[i] >= ' ' && bytes[i] < 0x7F)
+		i++;
+	return i;
+}
+
 int text_add_printable(struct strbuf *buffer, const char *bytes, size_t length, bool keep_layout)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < length && r == 0;) {
+		size_t run = printable_run(bytes + i, length - i);
+		if (run) {
+			r = strbuf_add(buffer, bytes + i, run);
+			i += run;
+			continue;
+		}
 		size_t n = utf8_sequence_length(bytes + i, length - i);
 		uint32_t character = n ? utf8_decode(bytes + i, n) : 0;
 		bool layout = bytes[i] == '\n' || bytes[i] == '\t';

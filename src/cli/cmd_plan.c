@@ -7,11 +7,27 @@
 #include "host/gather.h"
 #include "host/profile_file.h"
 
+/* What gather_facts() has done while it waits. */
+struct profile_wish {
+	const char *name;
+	struct profile *profile;
+};
+
+static int read_profile(void *context, struct error *error)
+{
+	const struct profile_wish *wish = context;
+
+	return profile_file_read(wish->name, wish->profile, error);
+}
+
 static int read_everything(const struct options *options, struct facts *facts, struct plan *plan,
 			   struct error *error)
 {
 	cleanup_profile struct profile profile = {.name = NULL};
+	struct profile_wish wish = {.name = options->profile, .profile = &profile};
 	const struct gather_options gather = {
+		.meanwhile = read_profile,
+		.meanwhile_context = &wish,
 		.unit = options->unit,
 		.config_file = options->config_file,
 		.docker_version = options->docker_version,
@@ -26,9 +42,7 @@ static int read_everything(const struct options *options, struct facts *facts, s
 		.accept = options->accept,
 	};
 
-	int r = profile_file_read(options->profile, &profile, error);
-	if (r == 0)
-		r = gather_facts(&gather, facts, error);
+	int r = gather_facts(&gather, facts, error);
 	if (r == 0 && facts->install != INSTALL_PACKAGE && !options->config_file)
 		return error_set(error, -EOPNOTSUPP, "plan", NULL, "%s",
 				 facts->install_note ? facts->install_note

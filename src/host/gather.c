@@ -499,6 +499,13 @@ static int read_data_root(struct gather *gather, struct error *error)
 	return r;
 }
 
+static int work_meanwhile(struct gather *gather, struct error *error)
+{
+	const struct gather_options *options = gather->options;
+
+	return options->meanwhile ? options->meanwhile(options->meanwhile_context, error) : 0;
+}
+
 typedef int (*step)(struct gather *gather, struct error *error);
 
 int gather_facts(const struct gather_options *options, struct facts *ret, struct error *error)
@@ -506,6 +513,7 @@ int gather_facts(const struct gather_options *options, struct facts *ret, struct
 	static const step steps[] = {
 		read_basics,             /* host, date, who we are */
 		find_daemon_by_pid_file, /* if there is one, dockerd works for us from here on */
+		work_meanwhile,          /* the caller's own */
 		read_unit,               /* one question to systemd */
 		find_daemon_of_unit,     /* where the pid file did not tell */
 		read_unit_flags,         /* the command line at the next start */
