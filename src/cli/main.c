@@ -1,4 +1,3 @@
-#include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,7 +85,6 @@ int main(int argc, char **argv)
 	cleanup_options struct options options = {.profile = NULL};
 	struct error error = ERROR_NONE;
 
-	(void)setlocale(LC_CTYPE, "");
 	json_set_alloc_funcs(json_memory, free);
 	/* A reader that goes away is an error of the write, not the end of the program. */
 	(void)signal(SIGPIPE, SIG_IGN);

@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/strbuf.h"
+#include "base/text.h"
 
 /* What the kernel follows before it says ELOOP. */
 #define SYMLINKS_MAX 40
@@ -181,7 +182,9 @@ static int read_into(struct text_file *file, size_t limit, struct error *error)
 	r = read_all(fd, (size_t)st.st_size, limit, file, error);
 	if (r < 0)
 		return r;
-	file->real_path = realpath(file->path, NULL);
+	/* What is read of /proc are no links, and each look at a part of a path costs a call. */
+	bool link_free = text_starts_with(file->path, "/proc/");
+	file->real_path = link_free ? strdup(file->path) : realpath(file->path, NULL);
 	if (!file->real_path)
 		return error_set_errno(error, errno, "read", file->path);
 	file->state = FILE_READ;
