@@ -45,6 +45,10 @@ enum need {
 	NEED_SYSLOG_SOCKET = 1 << 3, /* someone listens on /dev/log, unless syslog-address is set */
 };
 
+/* The versions of the CIS Docker Benchmark that numbers are given for. */
+#define CIS_BENCHMARKS 4
+extern const char *const cis_benchmarks[CIS_BENCHMARKS]; /* "1.1", "1.6", "1.7", "1.8" */
+
 struct profile_row {
 	char *key;
 	char *title;
@@ -55,9 +59,10 @@ struct profile_row {
 	json_t *complies;        /* array of other values that are as good, or NULL */
 	bool non_empty_complies; /* "complies": "non-empty" */
 	json_t *refuses;         /* array of values (or prefixes) that never comply, or NULL */
-	json_t *cis;             /* object: benchmark version → number */
-	int level;               /* of CIS: 1 or 2; 0 when CIS has no such control */
-	unsigned needs;          /* enum need, or'ed */
+	bool has_cis; /* the row has the member, if only to say that there is no number */
+	char *cis[CIS_BENCHMARKS]; /* its number in each, NULL where there is none */
+	int level;                 /* of CIS: 1 or 2; 0 when CIS has no such control */
+	unsigned needs;            /* enum need, or'ed */
 	enum otherwise otherwise;
 	char *consequence; /* with OTHERWISE_HOLD: what would be taken away */
 	char *role;        /* RULE_FILE: which file (struct file_facts) */

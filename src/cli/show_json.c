@@ -50,13 +50,24 @@ static json_t *host_json(const struct facts *facts)
 		"live_restore", live ? json_incref(live) : json_null());
 }
 
+static json_t *cis_json(const struct profile_row *row)
+{
+	json_t *numbers = json_object();
+
+	for (size_t i = 0; i < CIS_BENCHMARKS; i++)
+		if (row->cis[i])
+			(void)json_object_set_new(numbers, cis_benchmarks[i],
+						  json_string(row->cis[i]));
+	return numbers;
+}
+
 static json_t *setting_json(const struct setting *setting)
 {
 	const char *key = setting->row->key;
 
 	return json_pack(
-		"{s:s, s:s, s:O, s:s, s:o, s:s, s:o, s:o, s:s, s:o, s:o}", "key", key, "title",
-		setting->row->title, "cis", setting->row->cis, "state",
+		"{s:s, s:s, s:o, s:s, s:o, s:s, s:o, s:o, s:s, s:o, s:o}", "key", key, "title",
+		setting->row->title, "cis", cis_json(setting->row), "state",
 		setting_state_name(setting->state), "current", mask_json(key, setting->current),
 		"source", value_source_name(setting->source), "wanted",
 		mask_json(key, setting->wanted), "in_force",

@@ -223,9 +223,9 @@ static int add_wanted_row(struct profile *profile, const char *key, struct error
 	row->key = strdup(key);
 	row->title = strdup("Asked for with --set");
 	row->why = strdup("Asked for with --set.");
-	row->cis = json_object();
+	row->has_cis = true;
 	profile->row_count++;
-	return row->key && row->title && row->why && row->cis ? 0 : error_set_oom(error);
+	return row->key && row->title && row->why ? 0 : error_set_oom(error);
 }
 
 /* --set replaces what the profile wants; exactly this value is wanted then, and no other complies.

@@ -44,12 +44,7 @@ static const struct choice need_choices[] = {
 	{"syslog-socket", NEED_SYSLOG_SOCKET},
 };
 
-static const struct choice benchmark_choices[] = {
-	{"1.1", 0},
-	{"1.6", 0},
-	{"1.7", 0},
-	{"1.8", 0},
-};
+const char *const cis_benchmarks[CIS_BENCHMARKS] = {"1.1", "1.6", "1.7", "1.8"};
 
 static int fail_at(const struct reader *reader, size_t offset, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -232,22 +227,43 @@ static int row_refuses(const struct reader *reader, struct jsontext_span span, v
 	return r < 0 ? r : read_json(reader, span, &((struct profile_row *)target)->refuses);
 }
 
+static int find_benchmark(const struct reader *reader, struct jsontext_span key, size_t *ret)
+{
+	for (size_t i = 0; i < CIS_BENCHMARKS; i++) {
+		if (jsontext_string_equals(reader->text, key, cis_benchmarks[i])) {
+			*ret = i;
+			return 0;
+		}
+	}
+	return fail_at(reader, key.start,
+		       "expected a version of the CIS benchmark: \"1.1\", \"1.6\", \"1.7\" or "
+		       "\"1.8\"");
+}
+
+/* The numbers replace those of an extended profile as a whole. */
 static int row_cis(const struct reader *reader, struct jsontext_span span, void *target)
 {
+	struct profile_row *row = target;
 	struct jsontext_member member;
 	size_t cursor = 0;
-	int ignored;
+	size_t index = 0;
 
 	int r = expect_container(reader, span, '{');
+	for (size_t i = 0; r == 0 && i < CIS_BENCHMARKS; i++) {
+		free(row->cis[i]);
+		row->cis[i] = NULL;
+	}
 	while (r == 0 &&
 	       jsontext_next_member(reader->text, reader->length, span.start, &cursor, &member)) {
-		r = read_choice(reader, member.key, benchmark_choices,
-				array_size(benchmark_choices), &ignored);
+		r = find_benchmark(reader, member.key, &index);
 		if (r == 0 && reader->text[member.value.start] != '"')
 			r = fail_at(reader, member.value.start,
 				    "expected the control's number as a string, such as \"2.10\"");
+		if (r == 0)
+			r = read_string(reader, member.value, &row->cis[index]);
 	}
-	return r < 0 ? r : read_json(reader, span, &((struct profile_row *)target)->cis);
+	row->has_cis = true;
+	return r;
 }
 
 static int row_level(const struct reader *reader, struct jsontext_span span, void *target)
@@ -392,7 +408,8 @@ static void row_done(struct profile_row *row)
 	json_decref(row->wanted);
 	json_decref(row->complies);
 	json_decref(row->refuses);
-	json_decref(row->cis);
+	for (size_t i = 0; i < CIS_BENCHMARKS; i++)
+		free(row->cis[i]);
 	*row = (struct profile_row){.key = NULL};
 }
 
@@ -402,7 +419,7 @@ static const char *row_gap(const struct profile_row *row)
 		return "title";
 	if (!row->why)
 		return "why";
-	if (!row->cis)
+	if (!row->has_cis)
 		return "cis";
 	if (row->rule == RULE_FILE && (!row->role || !row->owner || !row->mode))
 		return "role, owner and mode";
@@ -782,5 +799,8 @@ void profile_done(struct profile *profile)
 
 const char *profile_row_cis(const struct profile_row *row, const char *benchmark)
 {
-	return json_string_value(json_object_get(row->cis, benchmark));
+	for (size_t i = 0; i < CIS_BENCHMARKS; i++)
+		if (strcmp(cis_benchmarks[i], benchmark) == 0)
+			return row->cis[i];
+	return NULL;
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define WORDS_MAX 32
+#define SETTLE_US 10000
 
 static void run(char *command)
 {
@@ -42,6 +43,9 @@ int main(int argc, char **argv)
 		for (int i = 2; i < argc; i++) {
 			struct rusage usage;
 			int status = 0;
+			/* What the run before left behind (a bus that says goodbye) is not this
+			 * one's. */
+			(void)usleep(SETTLE_US);
 			double start = now_ms();
 			pid_t pid = fork();
 			if (pid == 0)

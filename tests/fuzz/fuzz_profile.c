@@ -38,7 +38,7 @@ static void check_profile(const struct profile *profile)
 		abort();
 	for (size_t i = 0; i < profile->row_count; i++) {
 		const struct profile_row *row = &profile->rows[i];
-		if (!row->key || !row->title || !row->why || !row->cis || !row->wanted)
+		if (!row->key || !row->title || !row->why || !row->has_cis || !row->wanted)
 			abort();
 		if (profile_find(profile, row->key) != row)
 			abort();
