@@ -40,6 +40,17 @@ static inline char *test_file(const char *folder, const char *name, size_t *ret_
 	return text;
 }
 
+/* Runs a suite and gives the exit status of the program. */
+static inline int test_run(Suite *suite)
+{
+	SRunner *runner = srunner_create(suite);
+
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 /* Runs a suite of the functions in `tests`, which ends with NULL, and, unless it is NULL, of `loop`
  * for each index below count. */
 static inline int test_main_loop(const char *name, const TTest *const *tests, const TTest *loop,
@@ -55,11 +66,7 @@ static inline int test_main_loop(const char *name, const TTest *const *tests, co
 		tcase_add_loop_test(tcase, loop, 0, count);
 	suite_add_tcase(suite, tcase);
 
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return test_run(suite);
 }
 
 static inline int test_main(const char *name, const TTest *const *tests)

@@ -1,3 +1,5 @@
+#include "harness.h"
+
 #include <check.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -122,10 +124,5 @@ static Suite *daemonjson_suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(daemonjson_suite());
-
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return test_run(daemonjson_suite());
 }

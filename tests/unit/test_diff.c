@@ -1,3 +1,5 @@
+#include "harness.h"
+
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,10 +198,5 @@ static Suite *diff_suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(diff_suite());
-
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return test_run(diff_suite());
 }

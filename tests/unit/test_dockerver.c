@@ -1,3 +1,5 @@
+#include "harness.h"
+
 #include <check.h>
 #include <stdlib.h>
 
@@ -92,9 +94,5 @@ int main(void)
 	tcase_add_test(tests, writes_it_as_docker_does);
 	suite_add_tcase(suite, tests);
 
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return test_run(suite);
 }

@@ -1,3 +1,5 @@
+#include "harness.h"
+
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>
@@ -576,9 +578,5 @@ int main(void)
 	tcase_add_loop_test(tests, finds_in_files, 0, (int)array_size(cases));
 	suite_add_tcase(suite, tests);
 
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return test_run(suite);
 }

@@ -1,3 +1,5 @@
+#include "harness.h"
+
 #include <check.h>
 #include <dirent.h>
 #include <errno.h>
@@ -624,10 +626,5 @@ static Suite *jsontext_suite(void)
 
 int main(void)
 {
-	SRunner *runner = srunner_create(jsontext_suite());
-
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return test_run(jsontext_suite());
 }

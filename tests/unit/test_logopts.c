@@ -1,3 +1,5 @@
+#include "harness.h"
+
 #include <check.h>
 #include <stdlib.h>
 
@@ -137,9 +139,5 @@ int main(void)
 	tcase_add_test(tests, suggestions);
 	suite_add_tcase(suite, tests);
 
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return test_run(suite);
 }

@@ -1,6 +1,8 @@
 /* A folder for one test, and files in it. Every failure ends the test. */
 #pragma once
 
+#include "harness.h"
+
 #include <check.h>
 #include <dirent.h>
 #include <limits.h>
@@ -109,9 +111,5 @@ static inline int tree_main(const char *name, const TTest *const *tests)
 		tcase_add_test(tcase, *tests);
 	suite_add_tcase(suite, tcase);
 
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return test_run(suite);
 }
