@@ -252,18 +252,16 @@ static void put_header(const struct paper *paper)
 	end_line(paper);
 }
 
-static void put_cis(const struct paper *paper, const struct profile_row *row)
+/* "  [CIS 1.8: 2.2]": the newest benchmark that has the control. */
+static void add_cis(struct strbuf *out, const struct profile_row *row)
 {
-	const char *number = profile_row_cis(row, "1.8");
-	const char *benchmark = number ? "1.8" : "1.1";
-
-	if (!number)
-		number = profile_row_cis(row, "1.1");
-	if (!number)
-		return;
-	paint(paper, PAINT_DIM);
-	(void)strbuf_addf(paper->out, "  [CIS %s: %s]", benchmark, number);
-	paint(paper, PAINT_NONE);
+	for (size_t i = CIS_BENCHMARKS; i > 0; i--) {
+		if (row->cis[i - 1]) {
+			(void)strbuf_addf(out, "  [CIS %s: %s]", cis_benchmarks[i - 1],
+					  row->cis[i - 1]);
+			return;
+		}
+	}
 }
 
 static void put_uncovered(const struct paper *paper, const struct setting *setting)
@@ -282,28 +280,37 @@ static void put_uncovered(const struct paper *paper, const struct setting *setti
 		put_wrapped(paper, 4, 0, text.data);
 }
 
-static void put_change(const struct paper *paper, const struct setting *setting)
+/* "icc    true (default) -> false". Nobody can say what an admin's own value would be. */
+static void put_values(const struct paper *paper, const struct setting *setting)
 {
 	const char *key = setting->row->key;
 	cleanup_free char *now = value_text(key, setting->current);
 	cleanup_free char *then = value_text(key, setting->wanted);
 	cleanup_strbuf struct strbuf line = STRBUF_EMPTY;
 	size_t key_width = strlen(key);
+	size_t column = key_width < KEY_COLUMN - 3 ? KEY_COLUMN : key_width + 3;
+	bool lags = setting->state == SETTING_CHANGE && !setting->rewrites;
+	bool arrow = setting->state == SETTING_CHANGE || setting->state == SETTING_HELD ||
+		     setting->state == SETTING_BLOCKED;
 
 	put(paper, "  ");
 	put_painted(paper, PAINT_BOLD, key);
-	if (setting->rewrites)
-		(void)strbuf_addf(&line, "%s%s -> %s", now ? now : "?", source_text(setting),
-				  then ? then : "?");
-	else
-		(void)strbuf_addf(&line, "%s, not in force yet", now ? now : "?");
-	(void)strbuf_add_repeated(paper->out, ' ',
-				  key_width < KEY_COLUMN - 3 ? KEY_COLUMN - 2 - key_width : 1);
-	put_wrapped(paper, KEY_COLUMN, key_width < KEY_COLUMN - 3 ? KEY_COLUMN : key_width + 3,
-		    line.data ? line.data : "");
-	(void)strbuf_add_repeated(paper->out, ' ', 4);
-	(void)strbuf_addf(paper->out, "in force %s", effect_text(setting->effect));
-	put_cis(paper, setting->row);
+	(void)strbuf_add_repeated(paper->out, ' ', column - 2 - key_width);
+	(void)strbuf_addf(&line, "%s%s", now ? now : "?", source_text(setting));
+	if (lags)
+		(void)strbuf_adds(&line, ", not in force yet");
+	else if (arrow)
+		(void)strbuf_addf(&line, " -> %s", then ? then : "?");
+	if (setting->state != SETTING_CHANGE)
+		add_cis(&line, setting->row);
+	put_wrapped(paper, KEY_COLUMN, column, line.data ? line.data : "");
+}
+
+static void put_change(const struct paper *paper, const struct setting *setting)
+{
+	put_values(paper, setting);
+	(void)strbuf_addf(paper->out, "    in force %s", effect_text(setting->effect));
+	add_cis(paper->out, setting->row);
 	end_line(paper);
 	if (setting->reason)
 		put_wrapped(paper, 4, 0, setting->reason);
@@ -316,18 +323,7 @@ static void put_change(const struct paper *paper, const struct setting *setting)
 
 static void put_other(const struct paper *paper, const struct setting *setting)
 {
-	const char *key = setting->row->key;
-	cleanup_free char *now = value_text(key, setting->current);
-	size_t key_width = strlen(key);
-
-	put(paper, "  ");
-	put_painted(paper, PAINT_BOLD, key);
-	(void)strbuf_add_repeated(paper->out, ' ',
-				  key_width < KEY_COLUMN - 3 ? KEY_COLUMN - 2 - key_width : 1);
-	put(paper, now ? now : "?");
-	put(paper, source_text(setting));
-	put_cis(paper, setting->row);
-	end_line(paper);
+	put_values(paper, setting);
 	if (setting->reason)
 		put_wrapped(paper, 4, 0, setting->reason);
 	if (paper->options->verbose && setting->state != SETTING_OK &&
