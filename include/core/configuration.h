@@ -35,6 +35,10 @@ void configuration_done(struct configuration *configuration);
  */
 int configuration_read(const struct facts *facts, struct configuration *ret, struct error *error);
 
+/* Only the command line: version, words and flags, with an empty document and no findings. */
+int configuration_read_flags(const struct facts *facts, struct configuration *ret,
+			     struct error *error);
+
 /* The configured value at path (path[0] is a daemon.json key; further keys go into objects): a new
  * reference in *ret, json_null() where nothing is set and dockerd has no fixed default. *ret_flag
  * (may be NULL) is the flag it comes from, or NULL. */

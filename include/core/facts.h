@@ -122,6 +122,8 @@ struct facts {
 	struct unit_facts unit;
 	struct process_facts process;
 	struct text_file config; /* daemon.json */
+	json_t *config_document; /* the same parsed (daemonjson_read()), never changed; NULL where
+				  * it has not been parsed or cannot be */
 	char *socket_path;       /* the API socket that answered or should; NULL unknown */
 
 	/* Bodies of the API's replies; NULL where it did not answer. */

@@ -99,6 +99,10 @@ static int read_document(const struct facts *facts, struct configuration *config
 {
 	const struct text_file *file = &facts->config;
 
+	if (facts->config_document) {
+		configuration->document = json_incref(facts->config_document);
+		return 0;
+	}
 	if (file->state == FILE_UNREADABLE)
 		return error_set(error, -EACCES, "read", file->path,
 				 "permission denied; run harden as root");
@@ -110,23 +114,44 @@ static int read_document(const struct facts *facts, struct configuration *config
 	return r;
 }
 
+static int read_flags(const struct facts *facts, struct configuration *configuration,
+		      struct error *error)
+{
+	configuration->version = facts->version;
+	if (!dockerver_known(configuration->version)) {
+		configuration->version = DOCKERVER_NEWEST;
+		configuration->version_assumed = true;
+	}
+	int r = read_command_line(facts, configuration, error);
+	return r < 0 ? r
+		     : flags_parse(&configuration->words, configuration->version,
+				   &configuration->flags, error);
+}
+
+int configuration_read_flags(const struct facts *facts, struct configuration *ret,
+			     struct error *error)
+{
+	cleanup_configuration struct configuration configuration = {.document = json_object()};
+
+	int r = configuration.document ? read_flags(facts, &configuration, error)
+				       : error_set_oom(error);
+	if (r < 0)
+		return r;
+	*ret = configuration;
+	configuration = (struct configuration){.document = NULL};
+	return 0;
+}
+
 int configuration_read(const struct facts *facts, struct configuration *ret, struct error *error)
 {
-	cleanup_configuration struct configuration configuration = {.version = facts->version};
+	cleanup_configuration struct configuration configuration = {.document = NULL};
 	bool exists = facts->config.state == FILE_READ;
 	const char *text = exists ? facts->config.data : "";
 	size_t length = exists ? facts->config.length : 0;
 
-	if (!dockerver_known(configuration.version)) {
-		configuration.version = DOCKERVER_NEWEST;
-		configuration.version_assumed = true;
-	}
 	int r = read_document(facts, &configuration, error);
 	if (r == 0)
-		r = read_command_line(facts, &configuration, error);
-	if (r == 0)
-		r = flags_parse(&configuration.words, configuration.version, &configuration.flags,
-				error);
+		r = read_flags(facts, &configuration, error);
 	if (r == 0)
 		r = findings_collect(text, length, exists,
 				     jsontext_is_blank(text, length) ? NULL

@@ -35,6 +35,7 @@ void facts_done(struct facts *facts)
 	unit_facts_done(&facts->unit);
 	strlist_done(&facts->process.argv);
 	text_file_done(&facts->config);
+	json_decref(facts->config_document);
 	free(facts->socket_path);
 	json_decref(facts->info);
 	json_decref(facts->bridge);

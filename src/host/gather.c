@@ -102,7 +102,7 @@ static int read_flags(struct gather *gather, struct error *error)
 	struct error ignored = ERROR_NONE;
 	struct configuration configuration;
 
-	int r = configuration_read(gather->facts, &configuration, &ignored);
+	int r = configuration_read_flags(gather->facts, &configuration, &ignored);
 	if (r == -ENOMEM)
 		return error_set_oom(error);
 	if (r == 0) {
@@ -246,11 +246,6 @@ static int find_daemon_of_unit(struct gather *gather, struct error *error)
 	return 0;
 }
 
-static int read_unit_flags(struct gather *gather, struct error *error)
-{
-	return read_flags(gather, error);
-}
-
 static int find_config_path(const struct gather *gather, char **ret, struct error *error)
 {
 	static const char flag[] = "config-file";
@@ -275,7 +270,6 @@ static int read_config(struct gather *gather, struct error *error)
 	struct facts *facts = gather->facts;
 	struct error ignored = ERROR_NONE;
 	cleanup_free char *path = NULL;
-	json_t *document = NULL;
 
 	int r = find_config_path(gather, &path, error);
 	if (r == 0)
@@ -287,12 +281,13 @@ static int read_config(struct gather *gather, struct error *error)
 		return error_set_oom(error);
 	if (facts->config.state != FILE_READ)
 		return 0;
-	r = daemonjson_read(facts->config.data, facts->config.length, &document, &ignored);
+	r = daemonjson_read(facts->config.data, facts->config.length, &facts->config_document,
+			    &ignored);
 	if (r == -ENOMEM)
 		return error_set_oom(error);
 	if (r == 0) {
 		json_decref(gather->configuration.document);
-		gather->configuration.document = document;
+		gather->configuration.document = json_incref(facts->config_document);
 	}
 	return 0;
 }
@@ -516,7 +511,7 @@ int gather_facts(const struct gather_options *options, struct facts *ret, struct
 		work_meanwhile,          /* the caller's own */
 		read_unit,               /* one question to systemd */
 		find_daemon_of_unit,     /* where the pid file did not tell */
-		read_unit_flags,         /* the command line at the next start */
+		read_flags,              /* the command line at the next start */
 		read_config,             /* daemon.json */
 		ask_daemon_at_last,      /* where its command line did not say where to ask */
 		ask_at_activated_socket, /* where nobody listens at the usual place */
