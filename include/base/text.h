@@ -26,7 +26,19 @@ void text_position(const char *text, size_t length, size_t offset, unsigned *ret
  * line. Line feeds and tabs are kept when keep_layout is set. */
 int text_add_printable(struct strbuf *buffer, const char *bytes, size_t length, bool keep_layout);
 
-/* Levenshtein distance of two short names, for "did you mean". Returns a large number when either
+/* The nearest of several names to a word, for "did you mean". */
+struct text_nearest {
+	const char *name; /* NULL while none is near; borrowed */
+	unsigned distance;
+};
+
+/* Farther than three edits is another word, not a typing error. */
+#define TEXT_NEAREST_NONE ((struct text_nearest){.distance = 4})
+
+/* Takes candidate if it is nearer than what was offered before; of equals the first stays. */
+void text_nearest_offer(struct text_nearest *nearest, const char *word, const char *candidate);
+
+/* Levenshtein distance of two short names. Returns a large number when either
  * is longer than 64 bytes. */
 unsigned text_distance(const char *a, const char *b);
 

@@ -191,6 +191,14 @@ unsigned text_distance(const char *a, const char *b)
 	return row[b_length];
 }
 
+void text_nearest_offer(struct text_nearest *nearest, const char *word, const char *candidate)
+{
+	unsigned distance = text_distance(word, candidate);
+
+	if (distance < nearest->distance)
+		*nearest = (struct text_nearest){.name = candidate, .distance = distance};
+}
+
 bool text_starts_with(const char *string, const char *prefix)
 {
 	return strncmp(string, prefix, strlen(prefix)) == 0;

@@ -51,18 +51,13 @@ static int usage(const struct options *options, const char *what, const char *te
 static int unknown_command(const struct options *options)
 {
 	struct error error = ERROR_NONE;
-	const char *nearest = NULL;
-	unsigned best = 4;
+	struct text_nearest nearest = TEXT_NEAREST_NONE;
 
-	for (size_t i = 0; i < array_size(table); i++) {
-		unsigned distance = text_distance(options->command, table[i].name);
-		if (distance < best) {
-			best = distance;
-			nearest = table[i].name;
-		}
-	}
+	for (size_t i = 0; i < array_size(table); i++)
+		text_nearest_offer(&nearest, options->command, table[i].name);
 	(void)error_set(&error, -1, "harden", NULL, "there is no command %s%s%s; see harden --help",
-			options->command, nearest ? "; did you mean " : "", nearest ? nearest : "");
+			options->command, nearest.name ? "; did you mean " : "",
+			nearest.name ? nearest.name : "");
 	return output_error(options, options->command, &error);
 }
 

@@ -227,20 +227,14 @@ static int unknown_option(const char *given, struct error *error)
 {
 	size_t length = strcspn(given, "=");
 	cleanup_free char *name = strndup(given, length);
-	const char *nearest = NULL;
-	unsigned best = 4;
+	struct text_nearest nearest = TEXT_NEAREST_NONE;
 
-	for (size_t i = 0; name && text_starts_with(name, "--") && i < array_size(rows); i++) {
-		unsigned distance = text_distance(name + 2, rows[i].name);
-		if (distance < best) {
-			best = distance;
-			nearest = rows[i].name;
-		}
-	}
+	for (size_t i = 0; name && text_starts_with(name, "--") && i < array_size(rows); i++)
+		text_nearest_offer(&nearest, name + 2, rows[i].name);
 	return error_set(error, -EINVAL, "harden", NULL,
 			 "unknown or ambiguous option %s%s%s; see harden --help",
-			 name ? name : given, nearest ? "; did you mean --" : "",
-			 nearest ? nearest : "");
+			 name ? name : given, nearest.name ? "; did you mean --" : "",
+			 nearest.name ? nearest.name : "");
 }
 
 static int parse_option(int code, char **argv, struct options *options, struct error *error)

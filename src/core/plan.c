@@ -130,19 +130,13 @@ static int warn(struct builder *builder, struct error *error, const char *format
 static int unknown_setting(const struct plan *plan, const char *option, const char *key,
 			   struct error *error)
 {
-	const char *nearest = NULL;
-	unsigned best = 4;
+	struct text_nearest nearest = TEXT_NEAREST_NONE;
 
-	for (size_t i = 0; i < plan->profile.row_count; i++) {
-		unsigned distance = text_distance(key, plan->profile.rows[i].key);
-		if (distance < best) {
-			best = distance;
-			nearest = plan->profile.rows[i].key;
-		}
-	}
+	for (size_t i = 0; i < plan->profile.row_count; i++)
+		text_nearest_offer(&nearest, key, plan->profile.rows[i].key);
 	return error_set(error, -EINVAL, option, key, "the profile %s has no such setting%s%s%s",
-			 plan->profile.name, nearest ? "; did you mean " : "",
-			 nearest ? nearest : "", nearest ? "?" : "");
+			 plan->profile.name, nearest.name ? "; did you mean " : "",
+			 nearest.name ? nearest.name : "", nearest.name ? "?" : "");
 }
 
 static int check_keys(const struct plan *plan, const struct plan_options *options,
@@ -460,10 +454,9 @@ static int drop_byte_order_mark(struct builder *builder, struct strbuf *text, st
 	    memcmp(text->data, "\xEF\xBB\xBF", 3) != 0)
 		return 0;
 	(void)strbuf_splice(text, 0, 3, "", 0);
-	return warn(
-		builder, error,
-		"daemon.json starts with a byte order mark, which this dockerd does not read: it "
-		"is removed.");
+	return warn(builder, error,
+		    "daemon.json starts with a byte order mark, which this dockerd does not read: "
+		    "it is removed.");
 }
 
 static int plan_config_file(struct builder *builder, const struct strbuf *text, struct error *error)

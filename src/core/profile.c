@@ -235,9 +235,9 @@ static int find_benchmark(const struct reader *reader, struct jsontext_span key,
 			return 0;
 		}
 	}
-	return fail_at(reader, key.start,
-		       "expected a version of the CIS benchmark: \"1.1\", \"1.6\", \"1.7\" or "
-		       "\"1.8\"");
+	return fail_at(
+		reader, key.start,
+		"expected a version of the CIS benchmark: \"1.1\", \"1.6\", \"1.7\" or \"1.8\"");
 }
 
 /* The numbers replace those of an extended profile as a whole. */
@@ -350,22 +350,16 @@ static int unknown_member(const struct reader *reader, struct jsontext_span key,
 			  const struct member *members, size_t count)
 {
 	cleanup_free char *name = NULL;
-	const char *nearest = NULL;
-	unsigned best = 4; /* farther than this is another word, not a typing error */
+	struct text_nearest nearest = TEXT_NEAREST_NONE;
 
 	int r = jsontext_decode_string(reader->text, key, &name, reader->error);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < count; i++) {
-		unsigned distance = text_distance(name, members[i].name);
-		if (distance < best) {
-			best = distance;
-			nearest = members[i].name;
-		}
-	}
+	for (size_t i = 0; i < count; i++)
+		text_nearest_offer(&nearest, name, members[i].name);
 	return fail_at(reader, key.start, "a profile has no member \"%.64s\" here%s%s%s", name,
-		       nearest ? "; did you mean \"" : "", nearest ? nearest : "",
-		       nearest ? "\"?" : "");
+		       nearest.name ? "; did you mean \"" : "", nearest.name ? nearest.name : "",
+		       nearest.name ? "\"?" : "");
 }
 
 /* Reads the members of the object at span through a table; each may stand there once. */
@@ -441,11 +435,11 @@ static int check_row(const struct reader *reader, size_t offset, const struct pr
 	if (gap)
 		return fail_at(reader, offset, "the row of \"%s\" has no \"%s\"", row->key, gap);
 	if (row->rule == RULE_ULIMITS && !json_is_object(row->wanted))
-		return fail_at(reader, offset,
-			       "the row of \"%s\" wants ulimits: expected an object of entries "
-			       "such as {\"nofile\": {\"Name\": \"nofile\", \"Hard\": 64000, "
-			       "\"Soft\": 64000}}",
-			       row->key);
+		return fail_at(
+			reader, offset,
+			"the row of \"%s\" wants ulimits: expected an object of entries such as "
+			"{\"nofile\": {\"Name\": \"nofile\", \"Hard\": 64000, \"Soft\": 64000}}",
+			row->key);
 	if (row->rule == RULE_STORAGE_DRIVER && !json_is_string(row->wanted))
 		return fail_at(reader, offset,
 			       "expected the name of a storage driver as \"wanted\"");

@@ -118,6 +118,21 @@ START_TEST(test_distance)
 }
 END_TEST
 
+START_TEST(test_nearest)
+{
+	static const char *const names[] = {"plan", "plans", "profiles"};
+	struct text_nearest nearest = TEXT_NEAREST_NONE;
+	struct text_nearest none = TEXT_NEAREST_NONE;
+
+	for (size_t i = 0; i < array_size(names); i++) {
+		text_nearest_offer(&nearest, "plam", names[i]);
+		text_nearest_offer(&none, "recovery", names[i]);
+	}
+	ck_assert_str_eq(nearest.name, "plan");
+	ck_assert_ptr_null(none.name);
+}
+END_TEST
+
 START_TEST(test_strbuf)
 {
 	cleanup_strbuf struct strbuf buffer = STRBUF_EMPTY;
@@ -179,8 +194,9 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = {test_utf8,   test_position, test_printable, test_distance,
-				      test_strbuf, test_strlist,  test_error,     NULL};
+	const TTest *const tests[] = {test_utf8,     test_position, test_printable,
+				      test_distance, test_nearest,  test_strbuf,
+				      test_strlist,  test_error,    NULL};
 
 	return test_main("text", tests);
 }
