@@ -33,6 +33,3 @@ int show_plan_text(struct strbuf *out, const struct plan *plan, const struct fac
 
 /* The plan as the document of harden-json(5). A new reference, NULL when out of memory. */
 json_t *show_plan_json(const struct plan *plan, const struct facts *facts);
-
-/* "1 change", "2 changes, 1 held …": the last line of a plan. */
-int show_summary(struct strbuf *out, const struct plan *plan);

@@ -28,11 +28,7 @@ int judgement_set(struct judgement *judgement, const struct setting *setting, js
 int judgement_remove(struct judgement *judgement, const struct setting *setting,
 		     struct error *error);
 
-/* The value that a key will have after the changes decided so far; a new reference. */
-int judgement_intended(const struct judgement *judgement, const char *key, json_t **ret,
-		       struct error *error);
-
-/* Whether that value is exactly `wanted`. */
+/* Whether the value that a key will have after the changes decided so far is exactly `wanted`. */
 int judgement_intends(const struct judgement *judgement, const char *key, bool wanted, bool *ret,
 		      struct error *error);
 

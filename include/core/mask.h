@@ -11,9 +11,6 @@
 /* What stands in place of a secret; dockerd itself prints the same for proxies. */
 #define MASKED "xxxxx"
 
-/* Whether a member of this name holds a secret ("splunk-token", "…password…"). */
-bool mask_key_is_secret(const char *key, size_t length);
-
 /* A copy of value in which every secret is masked; key is the member's name or NULL. NULL when out
  * of memory. */
 json_t *mask_json(const char *key, const json_t *value);

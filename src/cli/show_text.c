@@ -483,7 +483,8 @@ static void put_action(const struct paper *paper)
 		put_wrapped(paper, 2, 0, plan->action_reason);
 }
 
-int show_summary(struct strbuf *out, const struct plan *plan)
+/* "1 change", "2 changes, 1 held …": the last line of a plan. */
+static int show_summary(struct strbuf *out, const struct plan *plan)
 {
 	static const struct {
 		enum setting_state state;

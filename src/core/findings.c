@@ -202,8 +202,7 @@ static void add_unknown(struct walk *walk, const struct entry *entry)
 	}
 	collection_add(
 		collection, FINDING_UNKNOWN_KEY, true, entry->name, entry->place,
-		"No version of dockerd has the option \"%s\"%s%s%s, so dockerd will not "
-		"start.%s",
+		"No version of dockerd has the option \"%s\"%s%s%s, so dockerd will not start.%s",
 		entry->name, wrapper ? " (\"" : "", wrapper ? wrapper : "",
 		wrapper ? "\" is no object that it knows, so its members are read as options)" : "",
 		hint.data);
@@ -226,11 +225,11 @@ static void add_not_here(struct walk *walk, const struct entry *entry, enum stan
 			       "not start. Remove it, or upgrade Docker first.",
 			       entry->name, release_name(since, when), collection->version_text);
 	else
-		collection_add(
-			collection, FINDING_REMOVED_KEY, true, entry->name, entry->place,
-			"\"%s\" was removed in Docker %s, and dockerd %s will not start with "
-			"it. Remove it.",
-			entry->name, release_name(option->removed, when), collection->version_text);
+		collection_add(collection, FINDING_REMOVED_KEY, true, entry->name, entry->place,
+			       "\"%s\" was removed in Docker %s, and dockerd %s will not start "
+			       "with it. Remove it.",
+			       entry->name, release_name(option->removed, when),
+			       collection->version_text);
 }
 
 /* validate and restart are variables of the command line that the file reaches by accident
@@ -270,11 +269,10 @@ static void add_ignored(struct walk *walk, const struct entry *entry)
 			       "\"%.*s\": {\"%s\": ...} instead.",
 			       entry->name, (int)(dot - row->use), row->use, dot + 1);
 	else if (row && row->use)
-		collection_add(
-			collection, FINDING_IGNORED_KEY, false, entry->name, entry->place,
-			"dockerd accepts \"%s\" and does nothing with it: that is the flag's "
-			"name. In daemon.json the option is called \"%s\".",
-			entry->name, row->use);
+		collection_add(collection, FINDING_IGNORED_KEY, false, entry->name, entry->place,
+			       "dockerd accepts \"%s\" and does nothing with it: that is the "
+			       "flag's name. In daemon.json the option is called \"%s\".",
+			       entry->name, row->use);
 	else
 		collection_add(collection, FINDING_IGNORED_KEY, false, entry->name, entry->place,
 			       "dockerd %s accepts \"%s\" and does nothing with it. Remove it.",
@@ -509,12 +507,11 @@ static void add_empty_wrapper(struct walk *walk, const struct entry *wrapper)
 		return;
 	}
 	const char *nearest = suggest(walk, wrapper->name);
-	collection_add(
-		collection, FINDING_WRAPPED_KEY, false, wrapper->name, wrapper->place,
-		"dockerd does not know \"%s\". It passes only because it is an empty object, "
-		"and does nothing. %s%s%s",
-		wrapper->name, nearest ? "Did you mean \"" : "Remove it.", nearest ? nearest : "",
-		nearest ? "\"?" : "");
+	collection_add(collection, FINDING_WRAPPED_KEY, false, wrapper->name, wrapper->place,
+		       "dockerd does not know \"%s\". It passes only because it is an empty "
+		       "object, and does nothing. %s%s%s",
+		       wrapper->name, nearest ? "Did you mean \"" : "Remove it.",
+		       nearest ? nearest : "", nearest ? "\"?" : "");
 }
 
 /* An object that is no option's value: dockerd never asks for its name, only for its members'. */
@@ -649,10 +646,9 @@ static void check_flag(struct collection *collection, const struct flag *flag)
 				 "not start. Remove the flag.");
 	else if (option_is_withdrawn(option, collection->version) && *flag->value &&
 		 strcmp(flag->value, "0") != 0)
-		add_flag_finding(
-			collection, FINDING_BAD_FLAG, true, flag,
-			"belongs to an option that was removed, and dockerd will not start "
-			"with a value for it. Remove the flag.");
+		add_flag_finding(collection, FINDING_BAD_FLAG, true, flag,
+				 "belongs to an option that was removed, and dockerd will not "
+				 "start with a value for it. Remove the flag.");
 	else if (is_on && (strcmp(name, "validate") == 0 || strcmp(name, "help") == 0 ||
 			   strcmp(name, "version") == 0))
 		add_flag_finding(collection, FINDING_SIDE_EFFECT, true, flag,

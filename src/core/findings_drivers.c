@@ -44,10 +44,8 @@ static void check_snapshotter(struct collection *collection, const char *key, co
 	if (strcmp(driver, "overlay2") == 0)
 		collection_report(collection, key, fails,
 				  "With the feature containerd-snapshotter, storage-driver names a "
-				  "snapshotter, "
-				  "and overlay2 is none%s. Its name there is overlayfs; remove the "
-				  "key to get "
-				  "it.",
+				  "snapshotter, and overlay2 is none%s. Its name there is "
+				  "overlayfs; remove the key to get it.",
 				  fails ? ", so dockerd will not start" : "");
 }
 
@@ -76,8 +74,7 @@ void rule_storage_driver(struct collection *collection, const char *key, const j
 	if (was_graph_driver(driver))
 		collection_report(collection, key, fatal,
 				  "The storage driver \"%s\" was removed and is not in dockerd "
-				  "%s%s. Move the "
-				  "data to overlay2 with an older version first.",
+				  "%s%s. Move the data to overlay2 with an older version first.",
 				  driver, collection->version_text,
 				  fatal ? ", which will not start" : "");
 	else if (fatal)
@@ -161,13 +158,12 @@ void rule_log_opts(struct collection *collection, const char *key, const json_t 
 		json_object_foreach ((json_t *)value, name, option)
 			if (!log_opt_is_accepted(driver, name, collection->version) &&
 			    complaints++ < COMPLAINTS_MAX)
-				collection_report(
-					collection, key, true,
-					"The log driver %s of dockerd %s does not take the log-opt "
-					"\"%s\", so dockerd will not start (and --validate does "
-					"not "
-					"notice). Remove it, or set the log-driver it belongs to.",
-					driver, collection->version_text, name);
+				collection_report(collection, key, true,
+						  "The log driver %s of dockerd %s does not take "
+						  "the log-opt \"%s\", so dockerd will not start "
+						  "(and --validate does not notice). Remove it, or "
+						  "set the log-driver it belongs to.",
+						  driver, collection->version_text, name);
 		if (problem)
 			collection_report(collection, key, true,
 					  "In log-opts, %s, or dockerd will not start.", problem);
@@ -185,13 +181,11 @@ void rule_log_driver(struct collection *collection, const char *key, const json_
 	bool gone = log_driver_is_builtin(driver, DOCKERVER_OLDEST);
 	/* Whether a plugin of that name is there, only the daemon can say. */
 	if (gone || nearest)
-		collection_report(
-			collection, key, false,
-			"dockerd %s has no log driver \"%s\" of its own%s; without a plugin of "
-			"that "
-			"name no container can be created, and with log-opts set dockerd will not "
-			"start.%s%s%s",
-			collection->version_text, driver, gone ? " any more" : "",
-			nearest ? " Did you mean \"" : "", nearest ? nearest : "",
-			nearest ? "\"?" : "");
+		collection_report(collection, key, false,
+				  "dockerd %s has no log driver \"%s\" of its own%s; without a "
+				  "plugin of that name no container can be created, and with "
+				  "log-opts set dockerd will not start.%s%s%s",
+				  collection->version_text, driver, gone ? " any more" : "",
+				  nearest ? " Did you mean \"" : "", nearest ? nearest : "",
+				  nearest ? "\"?" : "");
 }

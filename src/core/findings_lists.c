@@ -20,12 +20,11 @@ void rule_exec_opts(struct collection *collection, const char *key, const json_t
 		if (length == strlen(only) && strncasecmp(start, only, length) == 0 &&
 		    *equals == '=' && equals[1 + strspn(equals + 1, " \t")])
 			continue;
-		collection_report(
-			collection, key, true,
-			"Entry %zu of exec-opts is none that dockerd knows; from 28.0 it will not "
-			"start with it. The only one on Linux is native.cgroupdriver=systemd (or "
-			"cgroupfs).",
-			i + 1);
+		collection_report(collection, key, true,
+				  "Entry %zu of exec-opts is none that dockerd knows; from 28.0 it "
+				  "will not start with it. The only one on Linux is "
+				  "native.cgroupdriver=systemd (or cgroupfs).",
+				  i + 1);
 	}
 }
 
@@ -94,18 +93,16 @@ void rule_labels(struct collection *collection, const char *key, const json_t *v
 		if (!reserved)
 			collection_report(collection, key, true,
 					  "Entry %zu of labels is not of the form NAME=VALUE, so "
-					  "dockerd will "
-					  "not start.",
+					  "dockerd will not start.",
 					  i + 1);
 		else
-			collection_report(
-				collection, key, refused,
-				"Entry %zu of labels is in a namespace that Docker keeps for "
-				"itself "
-				"(com.docker, io.docker, org.dockerproject)%s. Use another name.",
-				i + 1,
-				refused ? ", so dockerd will not start"
-					: "; from 20.10 dockerd will not start with it");
+			collection_report(collection, key, refused,
+					  "Entry %zu of labels is in a namespace that Docker keeps "
+					  "for itself (com.docker, io.docker, "
+					  "org.dockerproject)%s. Use another name.",
+					  i + 1,
+					  refused ? ", so dockerd will not start"
+						  : "; from 20.10 dockerd will not start with it");
 	}
 }
 
@@ -161,15 +158,13 @@ void rule_gateway_ips(struct collection *collection, const char *key, const json
 		none += address && *address && !family;
 	}
 	if (none)
-		collection_report(
-			collection, key, true,
-			"host-gateway-ips has an entry that is no IP address, so dockerd will not "
-			"start.");
+		collection_report(collection, key, true,
+				  "host-gateway-ips has an entry that is no IP address, so dockerd "
+				  "will not start.");
 	if (v4 > 1 || v6 > 1)
-		collection_report(
-			collection, key, true,
-			"host-gateway-ips takes one IPv4 and one IPv6 address at most; with more "
-			"dockerd will not start.");
+		collection_report(collection, key, true,
+				  "host-gateway-ips takes one IPv4 and one IPv6 address at most; "
+				  "with more dockerd will not start.");
 }
 
 void rule_old_gateway_ip(struct collection *collection, const char *key, const json_t *value)
@@ -179,8 +174,7 @@ void rule_old_gateway_ip(struct collection *collection, const char *key, const j
 	    json_object_get(collection->document, "host-gateway-ips"))
 		collection_report(collection, key, true,
 				  "host-gateway-ip is the old name of host-gateway-ips; with both "
-				  "in the file "
-				  "dockerd will not start. Keep host-gateway-ips.");
+				  "in the file dockerd will not start. Keep host-gateway-ips.");
 }
 
 /* A letter must be in it, and nothing that is in no domain (opts.ValidateDNSSearch). */
@@ -199,11 +193,10 @@ void rule_dns_search(struct collection *collection, const char *key, const json_
 	for (size_t i = 0; i < json_array_size(value) && i < COMPLAINTS_MAX; i++) {
 		const char *domain = json_string_value(json_array_get(value, i));
 		if (domain && *domain && !is_domain_like(domain))
-			collection_report(
-				collection, key, true,
-				"Entry %zu of dns-search is not a domain, so dockerd will not "
-				"start.",
-				i + 1);
+			collection_report(collection, key, true,
+					  "Entry %zu of dns-search is not a domain, so dockerd "
+					  "will not start.",
+					  i + 1);
 	}
 }
 
@@ -282,12 +275,10 @@ void rule_ulimits(struct collection *collection, const char *key, const json_t *
 	json_object_foreach ((json_t *)value, name, entry) {
 		const char *problem = ulimit_problem(entry);
 		if (problem && complaints++ < COMPLAINTS_MAX)
-			collection_report(
-				collection, key, false,
-				"\"%s\" in default-ulimits %s: dockerd starts with it, but no "
-				"container "
-				"will.",
-				name, problem);
+			collection_report(collection, key, false,
+					  "\"%s\" in default-ulimits %s: dockerd starts with it, "
+					  "but no container will.",
+					  name, problem);
 	}
 }
 
@@ -317,10 +308,9 @@ void rule_runtimes(struct collection *collection, const char *key, const json_t 
 	json_t *runtime;
 
 	if (json_object_get(value, "runc"))
-		collection_report(
-			collection, key, true,
-			"The runtime name runc is reserved, so dockerd will not start. Give yours "
-			"another name.");
+		collection_report(collection, key, true,
+				  "The runtime name runc is reserved, so dockerd will not start. "
+				  "Give yours another name.");
 	json_object_foreach ((json_t *)value, name, runtime) {
 		const char *problem =
 			collection_at_least(collection, 25, 0) ? runtime_problem(runtime) : NULL;
@@ -347,11 +337,9 @@ void rule_default_runtime(struct collection *collection, const char *key, const 
 	bool known = !*name || strcmp(name, "runc") == 0 || strchr(name, '.') ||
 		     json_object_get(runtimes, name) || json_object_get(by_flag, name);
 	if (!known && runtimes)
-		collection_report(
-			collection, key, true,
-			"default-runtime names a runtime that runtimes does not have, so dockerd "
-			"will "
-			"not start.");
+		collection_report(collection, key, true,
+				  "default-runtime names a runtime that runtimes does not have, so "
+				  "dockerd will not start.");
 	json_decref(runtimes);
 	json_decref(by_flag);
 }
@@ -367,12 +355,10 @@ void rule_nri_opts(struct collection *collection, const char *key, const json_t 
 		return;
 	json_object_foreach ((json_t *)value, name, member)
 		if (!value_is_one_of(name, names, array_size(names), true)) {
-			collection_report(
-				collection, key, true,
-				"nri-opts has a member \"%s\" that dockerd does not know, so it "
-				"will "
-				"not start.",
-				name);
+			collection_report(collection, key, true,
+					  "nri-opts has a member \"%s\" that dockerd does not "
+					  "know, so it will not start.",
+					  name);
 			return;
 		}
 }

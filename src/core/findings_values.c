@@ -140,27 +140,25 @@ static void check_icc(struct collection *collection, const char *key, const json
 	if (json_is_true(value))
 		return;
 	if (collection_is_false(collection, "iptables"))
-		collection_report(collection, key, true,
-				  "icc is off and iptables is off as well, but dockerd needs "
-				  "iptables to keep "
-				  "containers apart and will not start. Turn iptables on.");
-	else if (collection_at_least(collection, 27, 0) && collection_is_true(collection, "ipv6") &&
-		 collection_is_false(collection, "ip6tables"))
 		collection_report(
 			collection, key, true,
-			"icc is off, ipv6 on and ip6tables off; from 27.0 dockerd will not start "
-			"like that. Turn ip6tables on.");
+			"icc is off and iptables is off as well, but dockerd needs iptables to "
+			"keep containers apart and will not start. Turn iptables on.");
+	else if (collection_at_least(collection, 27, 0) && collection_is_true(collection, "ipv6") &&
+		 collection_is_false(collection, "ip6tables"))
+		collection_report(collection, key, true,
+				  "icc is off, ipv6 on and ip6tables off; from 27.0 dockerd will "
+				  "not start like that. Turn ip6tables on.");
 }
 
 static void check_ip6tables(struct collection *collection, const char *key, const json_t *value)
 {
 	if (json_is_true(value) && !collection_at_least(collection, 27, 0) &&
 	    !collection_is_true(collection, "experimental"))
-		collection_report(
-			collection, key, true,
-			"dockerd %s takes ip6tables only together with experimental, and will not "
-			"start. Set \"experimental\": true or remove ip6tables.",
-			collection->version_text);
+		collection_report(collection, key, true,
+				  "dockerd %s takes ip6tables only together with experimental, and "
+				  "will not start. Set \"experimental\": true or remove ip6tables.",
+				  collection->version_text);
 }
 
 static void check_bridge(struct collection *collection, const char *key, const json_t *value)
@@ -169,11 +167,10 @@ static void check_bridge(struct collection *collection, const char *key, const j
 		collection_at_least(collection, 28, 0) && collection_is_given(collection, "bip6");
 
 	if (!value_is_empty(value) && (has_bip6 || collection_is_given(collection, "bip")))
-		collection_report(
-			collection, key, true,
-			"bridge names a bridge of your own and %s an address for Docker's; dockerd "
-			"will not start with both. Remove one.",
-			has_bip6 ? "bip6" : "bip");
+		collection_report(collection, key, true,
+				  "bridge names a bridge of your own and %s an address for "
+				  "Docker's; dockerd will not start with both. Remove one.",
+				  has_bip6 ? "bip6" : "bip");
 }
 
 static void check_ipv6(struct collection *collection, const char *key, const json_t *value)
@@ -202,17 +199,15 @@ static void check_userns(struct collection *collection, const char *key, const j
 		(length == 4 && strncmp(user, "root", 4) == 0) || (length == 1 && *user == '0');
 
 	if (is_root)
-		collection_report(
-			collection, key, false,
-			"userns-remap to root remaps nothing: dockerd turns user namespaces off, "
-			"yet moves the data root to a folder 0.0. Use \"default\" or another "
-			"user.");
+		collection_report(collection, key, false,
+				  "userns-remap to root remaps nothing: dockerd turns user "
+				  "namespaces off, yet moves the data root to a folder 0.0. Use "
+				  "\"default\" or another user.");
 	if (*user && collection_at_least(collection, 29, 0) &&
 	    collection_feature(collection, "containerd-snapshotter") == 1)
-		collection_report(
-			collection, key, true,
-			"From 29.0 dockerd will not start with userns-remap and the feature "
-			"containerd-snapshotter together. Remove the feature.");
+		collection_report(collection, key, true,
+				  "From 29.0 dockerd will not start with userns-remap and the "
+				  "feature containerd-snapshotter together. Remove the feature.");
 }
 
 static void check_userland_proxy(struct collection *collection, const char *key,
@@ -224,10 +219,8 @@ static void check_userland_proxy(struct collection *collection, const char *key,
 		collection_report(
 			collection, key, false,
 			"An explicit \"userland-proxy\": true makes every reload (SIGHUP) of "
-			"dockerd "
-			"%s fail, because a reload looks for userland-proxy-path in the file "
-			"alone. "
-			"Remove the key: true is the default.",
+			"dockerd %s fail, because a reload looks for userland-proxy-path in the "
+			"file alone. Remove the key: true is the default.",
 			collection->version_text);
 }
 
@@ -248,8 +241,7 @@ static void check_tls(struct collection *collection, const char *key, const json
 		collection_report(
 			collection, key, true,
 			"\"%s\" in daemon.json turns TLS on, and then the file must name tlscert "
-			"and "
-			"tlskey, or dockerd will not start.%s",
+			"and tlskey, or dockerd will not start.%s",
 			key,
 			json_is_true(value)
 				? ""
@@ -271,12 +263,10 @@ static void check_log_level(struct collection *collection, const char *key, cons
 	const char *level = json_string_value(value);
 
 	if (*level && !value_is_one_of(level, levels, count, true))
-		collection_report(
-			collection, key, true,
-			"dockerd %s does not know this log level and will not start. It takes "
-			"debug, "
-			"info, warn, error and fatal.",
-			collection->version_text);
+		collection_report(collection, key, true,
+				  "dockerd %s does not know this log level and will not start. It "
+				  "takes debug, info, warn, error and fatal.",
+				  collection->version_text);
 }
 
 static void check_choice(struct collection *collection, const char *key, const json_t *value,
@@ -351,8 +341,7 @@ static void check_network(struct collection *collection, const char *key, const 
 	if (*network && !strchr(network, '/') && collection_at_least(collection, 25, 0))
 		collection_report(collection, key, true,
 				  "%s must be a network like 2001:db8:1::/64; with anything else "
-				  "dockerd will "
-				  "not start.",
+				  "dockerd will not start.",
 				  key);
 }
 
@@ -377,8 +366,7 @@ static void check_proxy_path(struct collection *collection, const char *key, con
 	    collection_is_true(collection, "userland-proxy"))
 		collection_report(collection, key, true,
 				  "%s must be an absolute path, or dockerd will not start while "
-				  "userland-proxy "
-				  "is on.",
+				  "userland-proxy is on.",
 				  key);
 }
 
@@ -392,8 +380,7 @@ static void check_graph(struct collection *collection, const char *key, const js
 	    !value_is_empty(new))
 		collection_report(collection, key, true,
 				  "graph is the old name of data-root; with both in the file "
-				  "dockerd will not "
-				  "start. Keep data-root.");
+				  "dockerd will not start. Keep data-root.");
 }
 
 static void check_legacy_registry(struct collection *collection, const char *key,
@@ -424,18 +411,15 @@ static void check_features(struct collection *collection, const char *key, const
 {
 	if (json_object_get(value, "windows-dns-proxy") && collection_at_least(collection, 26, 1) &&
 	    !collection_at_least(collection, 28, 0))
-		collection_report(
-			collection, key, true,
-			"The feature windows-dns-proxy is for Windows, so dockerd will not start. "
-			"Remove it.");
+		collection_report(collection, key, true,
+				  "The feature windows-dns-proxy is for Windows, so dockerd will "
+				  "not start. Remove it.");
 	if (json_is_true(json_object_get(value, "embedded-containerd")) &&
 	    collection_at_least(collection, 29, 7) &&
 	    collection_is_true(collection, "cri-containerd"))
-		collection_report(
-			collection, key, true,
-			"The feature embedded-containerd does not go with cri-containerd, so "
-			"dockerd "
-			"will not start. Remove one.");
+		collection_report(collection, key, true,
+				  "The feature embedded-containerd does not go with "
+				  "cri-containerd, so dockerd will not start. Remove one.");
 }
 
 struct rule {

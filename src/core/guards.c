@@ -15,11 +15,10 @@ static int guard_flag(struct judgement *judgement, struct setting *setting, cons
 		return 0;
 	setting->state = SETTING_MANUAL;
 	if (!flag)
-		return judgement_note(
-			judgement, error,
-			"Set by a variable in the environment of %s: take it out there, then run "
-			"harden again.",
-			unit ? unit : "dockerd");
+		return judgement_note(judgement, error,
+				      "Set by a variable in the environment of %s: take it out "
+				      "there, then run harden again.",
+				      unit ? unit : "dockerd");
 	return judgement_note(
 		judgement, error,
 		"Set by --%s in %s%s of %s. dockerd refuses to start with a setting that is a flag "
@@ -42,8 +41,7 @@ static int guard_swarm(struct judgement *judgement, struct setting *setting, str
 	setting->state = SETTING_BLOCKED;
 	return judgement_note(judgement, error,
 			      "Whether this host is a swarm node cannot be seen, and dockerd would "
-			      "not start "
-			      "with %s on one; %s.",
+			      "not start with %s on one; %s.",
 			      setting->row->key,
 			      judgement->facts->as_root ? "start docker and run harden again"
 							: "run harden as root");
@@ -58,11 +56,10 @@ static int guard_syslog(struct judgement *judgement, struct setting *setting, st
 	    judgement->facts->syslog_socket != NO)
 		return 0;
 	setting->state = SETTING_BLOCKED;
-	return judgement_note(judgement, error,
-			      "Nobody listens on /dev/log, so no container would start: start a "
-			      "syslog service "
-			      "(or systemd-journald), or give an address with --set "
-			      "log-opts.syslog-address=…");
+	return judgement_note(
+		judgement, error,
+		"Nobody listens on /dev/log, so no container would start: start a syslog service "
+		"(or systemd-journald), or give an address with --set log-opts.syslog-address=…");
 }
 
 static int guard_iptables(struct judgement *judgement, struct setting *setting, struct error *error)
@@ -80,21 +77,17 @@ static int guard_iptables(struct judgement *judgement, struct setting *setting, 
 		return r;
 	if (off) {
 		setting->state = SETTING_BLOCKED;
-		return judgement_note(
-			judgement, error,
-			"dockerd does not start with %s while iptables is false: give "
-			"--accept "
-			"iptables, too, or leave it.",
-			setting->row->key);
+		return judgement_note(judgement, error,
+				      "dockerd does not start with %s while iptables is false: "
+				      "give --accept iptables, too, or leave it.",
+				      setting->row->key);
 	}
 	if (ipv6 && six_off && dockerver_at_least(judgement->configuration->version, 27, 0)) {
 		setting->state = SETTING_BLOCKED;
-		return judgement_note(
-			judgement, error,
-			"dockerd does not start with %s while ipv6 is on and ip6tables "
-			"is false: "
-			"set ip6tables to true.",
-			setting->row->key);
+		return judgement_note(judgement, error,
+				      "dockerd does not start with %s while ipv6 is on and "
+				      "ip6tables is false: set ip6tables to true.",
+				      setting->row->key);
 	}
 	return 0;
 }
@@ -114,10 +107,8 @@ static int guard_needs(struct judgement *judgement, struct setting *setting, str
 		setting->state = SETTING_BLOCKED;
 		r = judgement_note(
 			judgement, error,
-			"It needs the kernel module br_netfilter, which is neither loaded "
-			"nor "
-			"installed for this kernel: run `modprobe br_netfilter` where it "
-			"is.");
+			"It needs the kernel module br_netfilter, which is neither loaded nor "
+			"installed for this kernel: run `modprobe br_netfilter` where it is.");
 	}
 	return r;
 }
@@ -133,18 +124,15 @@ static int guard_userns(struct judgement *judgement, struct setting *setting, st
 		return 0;
 	if (json_is_true(json_object_get(features, "containerd-snapshotter")) &&
 	    dockerver_at_least(judgement->configuration->version, 29, 0))
-		problem = "dockerd does not start with it while "
-			  "features.containerd-snapshotter is "
+		problem = "dockerd does not start with it while features.containerd-snapshotter is "
 			  "true: set that to false first.";
 	else if (!text_equal(json_string_value(setting->row->wanted), "default"))
 		return 0;
 	else if (facts->dockremap_user == YES && facts->dockremap_ranges == NO)
-		problem = "The user dockremap has no ranges: add "
-			  "\"dockremap:100000:65536\", or "
+		problem = "The user dockremap has no ranges: add \"dockremap:100000:65536\", or "
 			  "another free range, to /etc/subuid and /etc/subgid.";
 	else if (facts->dockremap_user == NO && facts->can_add_user == NO)
-		problem = "dockerd cannot create the user dockremap: install adduser or "
-			  "useradd.";
+		problem = "dockerd cannot create the user dockremap: install adduser or useradd.";
 	if (!problem)
 		return 0;
 	setting->state = SETTING_BLOCKED;
@@ -164,10 +152,9 @@ static int guard_experimental(struct judgement *judgement, struct setting *setti
 	if (r < 0 || !six)
 		return r;
 	setting->state = SETTING_BLOCKED;
-	return judgement_note(
-		judgement, error,
-		"ip6tables is on, and dockerd before 27.0 does not start with it unless "
-		"experimental is true.");
+	return judgement_note(judgement, error,
+			      "ip6tables is on, and dockerd before 27.0 does not start with it "
+			      "unless experimental is true.");
 }
 
 static int guard_consent(struct judgement *judgement, struct setting *setting, struct error *error)
@@ -195,8 +182,7 @@ static int guard_consent(struct judgement *judgement, struct setting *setting, s
 		return error_set_oom(error);
 	return judgement_note(judgement, error,
 			      "It moves the data root%s%s: %s would be out of sight (not deleted: "
-			      "they are back "
-			      "when this is taken back). To consent: --accept %s.",
+			      "they are back when this is taken back). To consent: --accept %s.",
 			      facts->data_root.path ? " away from " : "",
 			      facts->data_root.path ? facts->data_root.path : "", stored, row->key);
 }

@@ -245,10 +245,9 @@ int jsonexplain_after_value(struct jsontext_checker *c)
 		return explain_after_document(c);
 	if (c->at == c->last_end &&
 	    (jsonexplain_is_letter(ch) || jsonexplain_is_digit(ch) || ch == '.' || ch == '_'))
-		return jsonexplain_fail(
-			c, c->at,
-			"this does not belong to a number or word; a string needs double "
-			"quotes (\")");
+		return jsonexplain_fail(c, c->at,
+					"this does not belong to a number or word; a string needs "
+					"double quotes (\")");
 	if (ch == '}' || ch == ']')
 		return jsonexplain_fail(c, c->at, "this '%c' does not close the '%c' of line %u",
 					ch, c->text[c->open[c->depth - 1]],
@@ -277,9 +276,8 @@ int jsonexplain_string_byte(struct jsontext_checker *c, size_t start)
 	if (ch < 0x20)
 		return jsonexplain_fail(
 			c, c->at,
-			"the control character 0x%02x inside a string; write \\u%04x "
-			"instead",
-			ch, ch);
+			"the control character 0x%02x inside a string; write \\u%04x instead", ch,
+			ch);
 	return explain_unicode(c);
 }
 

@@ -86,8 +86,9 @@ int judgement_remove(struct judgement *judgement, const struct setting *setting,
 				    error);
 }
 
-int judgement_intended(const struct judgement *judgement, const char *key, json_t **ret,
-		       struct error *error)
+/* The value that a key will have after the changes decided so far; a new reference. */
+static int intended_value(const struct judgement *judgement, const char *key, json_t **ret,
+			  struct error *error)
 {
 	struct configuration later = *judgement->configuration;
 	enum value_source source;
@@ -100,7 +101,7 @@ int judgement_intends(const struct judgement *judgement, const char *key, bool w
 		      struct error *error)
 {
 	json_t *value = NULL;
-	int r = judgement_intended(judgement, key, &value, error);
+	int r = intended_value(judgement, key, &value, error);
 
 	if (r < 0)
 		return r;

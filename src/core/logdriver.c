@@ -41,8 +41,7 @@ static int drop_log_opts(struct judgement *judgement, struct setting *setting, s
 		return r < 0 ? r : error_set_oom(error);
 	return judgement_note(judgement, error,
 			      "The log-opts %s %s removed: the driver %s does not know %s, and "
-			      "dockerd would "
-			      "not start.",
+			      "dockerd would not start.",
 			      list, count == 1 ? "is" : "are", json_string_value(after),
 			      count == 1 ? "it" : "them");
 }
@@ -68,10 +67,8 @@ static int check_log_opt_flags(struct judgement *judgement, struct setting *sett
 		setting->state = SETTING_MANUAL;
 		r = judgement_note(
 			judgement, error,
-			"--log-opt %s on dockerd's command line is not for the driver %s, "
-			"and "
-			"dockerd "
-			"would not start: take it out there, then run harden again.",
+			"--log-opt %s on dockerd's command line is not for the driver %s, and "
+			"dockerd would not start: take it out there, then run harden again.",
 			name, json_string_value(setting->wanted));
 		break;
 	}

@@ -8,7 +8,8 @@
 /* Parts of names that say "secret". Names of files with keys (syslog-tls-key) are no secrets. */
 static const char *const secret_words[] = {"token", "password", "passwd", "secret", "credential"};
 
-bool mask_key_is_secret(const char *key, size_t length)
+/* Whether a member of this name holds a secret ("splunk-token", "…password…"). */
+static bool key_is_secret(const char *key, size_t length)
 {
 	for (size_t w = 0; w < array_size(secret_words); w++) {
 		size_t word_length = strlen(secret_words[w]);
@@ -67,7 +68,7 @@ static int mask_string(struct strbuf *out, const char *text, size_t length, bool
 static json_t *mask_json_string(const char *key, const json_t *value)
 {
 	cleanup_strbuf struct strbuf masked = STRBUF_EMPTY;
-	bool secret = key && mask_key_is_secret(key, strlen(key));
+	bool secret = key && key_is_secret(key, strlen(key));
 
 	if (mask_string(&masked, json_string_value(value), json_string_length(value), secret) < 0)
 		return NULL;
@@ -154,7 +155,7 @@ int mask_text(struct strbuf *out, const char *text, size_t length)
 		size_t end = literal_end(text, length, start);
 		(void)strbuf_addc(out, '"');
 		if (is_key(text, length, end + 1)) {
-			secret = mask_key_is_secret(text + start + 1, end - start - 1);
+			secret = key_is_secret(text + start + 1, end - start - 1);
 			(void)strbuf_add(out, text + start + 1, end - start - 1);
 		} else {
 			(void)mask_string(out, text + start + 1, end - start - 1, secret);

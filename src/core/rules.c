@@ -118,11 +118,10 @@ static int judge_tls_hosts(struct judgement *judgement, struct setting *setting,
 			open_host);
 	}
 	if (loopback)
-		return judgement_note(
-			judgement, error,
-			"%s has no TLS: every user and every container in the host's network is "
-			"root here.",
-			loopback);
+		return judgement_note(judgement, error,
+				      "%s has no TLS: every user and every container in the host's "
+				      "network is root here.",
+				      loopback);
 	return 0;
 }
 
@@ -219,8 +218,7 @@ static int judge_lag(struct judgement *judgement, struct setting *setting, struc
 		setting->effect = EFFECT_RESTART;
 	return judgement_note(
 		judgement, error,
-		"It is configured, but the running daemon does not have it: it was not "
-		"%s since.",
+		"It is configured, but the running daemon does not have it: it was not %s since.",
 		setting->effect == EFFECT_RELOAD ? "reloaded" : "restarted");
 }
 

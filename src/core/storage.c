@@ -85,10 +85,9 @@ int judge_storage_driver(struct judgement *judgement, struct setting *setting, s
 {
 	if (uses_containerd_store(judgement)) {
 		judgement->complies = true;
-		return judgement_note(
-			judgement, error,
-			"Images are kept in containerd's store; naming a driver here would hide "
-			"every one of them.");
+		return judgement_note(judgement, error,
+				      "Images are kept in containerd's store; naming a driver here "
+				      "would hide every one of them.");
 	}
 	if (holds_nothing(setting->current))
 		return judge_unset_driver(judgement, setting, error);

@@ -5,7 +5,9 @@
 
 #include "core/flags.h"
 
-uint64_t nofile_ceiling(const struct facts *facts)
+/* The highest hard nofile limit the daemon may give a container; UINT64_MAX when there is no bound
+ * or none is known. Without CAP_SYS_RESOURCE nobody raises a hard limit (setrlimit(2)). */
+static uint64_t nofile_ceiling(const struct facts *facts)
 {
 	if (facts->process.has_cap_sys_resource == NO && facts->process.limit_nofile)
 		return facts->process.limit_nofile;
@@ -49,34 +51,31 @@ static int judge_ulimit(struct judgement *judgement, struct setting *setting, co
 		return r < 0 ? r
 			     : judgement_note(judgement, error,
 					      "The entry \"%s\" has no \"Name\", without which no "
-					      "container "
-					      "starts: it is added.",
+					      "container starts: it is added.",
 					      key);
 	}
 	if (!name || !ulimit_is_known(name)) {
 		setting->state = SETTING_MANUAL;
-		return judgement_note(
-			judgement, error,
-			"The entry \"%s\" names no limit that Linux has, so no container starts: "
-			"correct its \"Name\" in daemon.json.",
-			key);
+		return judgement_note(judgement, error,
+				      "The entry \"%s\" names no limit that Linux has, so no "
+				      "container starts: correct its \"Name\" in daemon.json.",
+				      key);
 	}
 	if (above(soft, hard)) {
 		setting->state = SETTING_MANUAL;
-		return judgement_note(
-			judgement, error,
-			"The entry \"%s\" has a soft limit above its hard limit, so no container "
-			"starts: correct it in daemon.json.",
-			key);
+		return judgement_note(judgement, error,
+				      "The entry \"%s\" has a soft limit above its hard limit, so "
+				      "no container starts: correct it in daemon.json.",
+				      key);
 	}
 	if (strcmp(name, "nofile") == 0 && ceiling <= INT64_MAX &&
 	    above(hard, (json_int_t)ceiling)) {
 		setting->state = SETTING_BLOCKED;
-		return judgement_note(
-			judgement, error,
-			"nofile is above what this daemon may set, so no container starts: lower "
-			"it to %" PRIu64 ", or raise LimitNOFILE= of the unit.",
-			ceiling);
+		return judgement_note(judgement, error,
+				      "nofile is above what this daemon may set, so no container "
+				      "starts: lower it to %" PRIu64
+				      ", or raise LimitNOFILE= of the unit.",
+				      ceiling);
 	}
 	return 0;
 }
@@ -119,8 +118,8 @@ static int want_ulimits(struct judgement *judgement, struct setting *setting, bo
 	if (r == 0 && capped)
 		r = judgement_note(judgement, error,
 				   "nofile is cut to %" PRIu64
-				   ": this daemon lacks CAP_SYS_RESOURCE, and with "
-				   "more than its own hard limit no container would start.",
+				   ": this daemon lacks CAP_SYS_RESOURCE, and with more than its "
+				   "own hard limit no container would start.",
 				   nofile_ceiling(judgement->facts));
 	return r;
 }
@@ -139,9 +138,7 @@ static int drop_singular_ulimit(struct judgement *judgement, struct setting *set
 	return r < 0 ? r
 		     : judgement_note(judgement, error,
 				      "\"default-ulimit\" does nothing (the key is "
-				      "\"default-ulimits\"): it "
-				      "is "
-				      "removed.");
+				      "\"default-ulimits\"): it is removed.");
 }
 
 int judge_ulimits(struct judgement *judgement, struct setting *setting, struct error *error)
