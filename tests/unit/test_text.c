@@ -120,7 +120,7 @@ END_TEST
 
 START_TEST(test_nearest)
 {
-	static const char *const names[] = {"plan", "plans", "profiles"};
+	static const char *const names[] = {"plan", "play", "profiles"};
 	struct text_nearest nearest = TEXT_NEAREST_NONE;
 	struct text_nearest none = TEXT_NEAREST_NONE;
 
