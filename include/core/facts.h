@@ -144,6 +144,8 @@ struct facts {
 	struct file_facts *files;
 	size_t file_count;
 
+	char *pending; /* the id of an apply or rollback that was interrupted; NULL */
+
 	struct strlist unseen; /* sentences: what could not be looked at, and why */
 
 	/* For `make bench`: round trips made. */

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "base/error.h"
 #include "base/strbuf.h"
 
 /* What stands in place of a secret; dockerd itself prints the same for proxies. */
@@ -18,3 +19,8 @@ json_t *mask_json(const char *key, const json_t *value);
 /* Appends JSON text with the secrets in its string literals masked and everything else as it is.
  * Text that is not JSON is passed on with URL passwords inside double quotes masked. */
 int mask_text(struct strbuf *out, const char *text, size_t length);
+
+/* The unified difference of a file's text before and after (NULL: it does not exist then), as a new
+ * string. Secrets are masked on both sides, so that context lines show none either. */
+int mask_diff(const char *path, const char *before, size_t before_length, const char *after,
+	      size_t after_length, char **ret, struct error *error);

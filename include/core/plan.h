@@ -20,6 +20,9 @@ enum setting_state {
 	SETTING_BLOCKED, /* cannot work on this host; the reason names the fix */
 	SETTING_SKIPPED, /* left alone: by an option, a waiver, or because it does not apply here */
 	SETTING_MANUAL,  /* only the admin can do it */
+	/* After an apply a change is one of these. */
+	SETTING_APPLIED,
+	SETTING_PENDING, /* in the file, not in force */
 };
 
 struct setting {

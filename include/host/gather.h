@@ -6,6 +6,9 @@
 #include "base/error.h"
 #include "core/facts.h"
 
+/* A symlink that is there while a transaction is neither finished nor undone (apply/store.h). */
+#define PENDING_LINK "/var/lib/harden/pending"
+
 struct gather_options {
 	const char *unit; /* "docker.service" */
 	const char

@@ -48,6 +48,7 @@ void facts_done(struct facts *facts)
 		free(facts->files[i].owner);
 	}
 	free(facts->files);
+	free(facts->pending);
 	strlist_done(&facts->unseen);
 	*facts = FACTS_EMPTY;
 }

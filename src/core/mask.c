@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/strlist.h"
+#include "core/diff.h"
 
 /* Parts of names that say "secret". Names of files with keys (syslog-tls-key) are no secrets. */
 static const char *const secret_words[] = {"token", "password", "passwd", "secret", "credential"};
@@ -167,4 +168,23 @@ int mask_text(struct strbuf *out, const char *text, size_t length)
 		}
 	}
 	return out->failed ? -ENOMEM : 0;
+}
+
+int mask_diff(const char *path, const char *before, size_t before_length, const char *after,
+	      size_t after_length, char **ret, struct error *error)
+{
+	cleanup_strbuf struct strbuf old_text = STRBUF_EMPTY;
+	cleanup_strbuf struct strbuf new_text = STRBUF_EMPTY;
+	cleanup_strbuf struct strbuf diff = STRBUF_EMPTY;
+
+	if (mask_text(&old_text, before ? before : "", before_length) < 0 ||
+	    mask_text(&new_text, after ? after : "", after_length) < 0)
+		return error_set_oom(error);
+	int r = diff_unified(&diff, before ? path : "/dev/null", old_text.data ? old_text.data : "",
+			     old_text.length, after ? path : "/dev/null",
+			     new_text.data ? new_text.data : "", new_text.length, error);
+	if (r < 0)
+		return r;
+	*ret = strbuf_finish(&diff);
+	return *ret ? 0 : error_set_oom(error);
 }

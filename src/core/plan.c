@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "core/diff.h"
 #include "core/jsontext.h"
 #include "core/mask.h"
 #include "core/rules.h"
@@ -27,6 +26,7 @@ const char *setting_state_name(enum setting_state state)
 		[SETTING_OK] = "ok",           [SETTING_CHANGE] = "change",
 		[SETTING_HELD] = "held",       [SETTING_BLOCKED] = "blocked",
 		[SETTING_SKIPPED] = "skipped", [SETTING_MANUAL] = "manual",
+		[SETTING_APPLIED] = "applied", [SETTING_PENDING] = "pending",
 	};
 
 	return names[state];
@@ -427,26 +427,6 @@ static struct planned_file *add_file(struct plan *plan)
 	return &files[plan->file_count++];
 }
 
-/* The difference with secrets masked on both sides, so that context lines show none either. */
-static int masked_diff(const struct planned_file *file, char **ret, struct error *error)
-{
-	cleanup_strbuf struct strbuf before = STRBUF_EMPTY;
-	cleanup_strbuf struct strbuf after = STRBUF_EMPTY;
-	cleanup_strbuf struct strbuf diff = STRBUF_EMPTY;
-
-	if (mask_text(&before, file->before ? file->before : "", file->before_length) < 0 ||
-	    mask_text(&after, file->after ? file->after : "", file->after_length) < 0)
-		return error_set_oom(error);
-	int r = diff_unified(&diff, file->before ? file->path : "/dev/null",
-			     before.data ? before.data : "", before.length,
-			     file->after ? file->path : "/dev/null", after.data ? after.data : "",
-			     after.length, error);
-	if (r < 0)
-		return r;
-	*ret = strbuf_finish(&diff);
-	return *ret ? 0 : error_set_oom(error);
-}
-
 /* dockerd before 23.0 does not read a file that starts with a byte order mark (facts a.6). */
 static int drop_byte_order_mark(struct builder *builder, struct strbuf *text, struct error *error)
 {
@@ -478,7 +458,8 @@ static int plan_config_file(struct builder *builder, const struct strbuf *text, 
 	file->after_length = text->length;
 	if (!file->path || !file->after || (exists && !file->before))
 		return error_set_oom(error);
-	return masked_diff(file, &file->diff, error);
+	return mask_diff(file->path, file->before, file->before_length, file->after,
+			 file->after_length, &file->diff, error);
 }
 
 /* What would keep dockerd from starting with the planned configuration, and what is worth knowing
@@ -660,6 +641,11 @@ static int collect_warnings(struct builder *builder, struct error *error)
 			 "The version of Docker cannot be found out; %s is assumed. Name it with "
 			 "--docker-version.",
 			 dockerver_format(configuration->version, version));
+	if (r == 0 && facts->pending)
+		r = warn(builder, error,
+			 "%s was interrupted: what is shown here is a host on the way between two "
+			 "states. Run `harden recover`; the next apply does that first, too.",
+			 facts->pending);
 	if (r == 0 && facts->unit.need_daemon_reload)
 		r = warn(builder, error,
 			 "%s was changed on disk and systemd has not read it since: run `systemctl "

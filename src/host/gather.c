@@ -177,6 +177,21 @@ static int ask_daemon(struct gather *gather, bool final, struct error *error)
 
 /* ---- the steps, in the order they are taken ---- */
 
+/* What an interrupted apply has left: a link whose target ends in the transaction's id. Only root
+ * can see it. */
+static int read_pending(struct facts *facts, struct error *error)
+{
+	char target[256];
+	ssize_t length = readlink(PENDING_LINK, target, sizeof target - 1);
+
+	if (length <= 0)
+		return 0;
+	target[length] = '\0';
+	const char *slash = strrchr(target, '/');
+	facts->pending = strdup(slash ? slash + 1 : target);
+	return facts->pending ? 0 : error_set_oom(error);
+}
+
 static int read_basics(struct gather *gather, struct error *error)
 {
 	struct facts *facts = gather->facts;
@@ -194,7 +209,9 @@ static int read_basics(struct gather *gather, struct error *error)
 	facts->today = strdup(date);
 	facts->as_root = geteuid() == 0;
 	facts->systemd = proc_systemd("");
-	return facts->hostname && facts->today ? 0 : error_set_oom(error);
+	if (!facts->hostname || !facts->today)
+		return error_set_oom(error);
+	return read_pending(facts, error);
 }
 
 /* Takes this process as the daemon, and asks it at once if it says where. */
