@@ -4,113 +4,13 @@
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <systemd/sd-bus.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
-#include "host/clock.h"
+#include "host/bus.h"
 #include "host/file.h"
-
-#define SYSTEMD_NAME "org.freedesktop.systemd1"
-#define UNIT_PATH "/org/freedesktop/systemd1/unit"
-#define PRIVATE_BUS "unix:path=/run/systemd/private"
-
-/* sd_bus_flush_close_unref() would wait for a peer that does not read. */
-#define cleanup_bus scoped(bus_done)
-#define cleanup_message scoped(sd_bus_message_unrefp)
-#define cleanup_bus_error scoped(sd_bus_error_free)
-
-static void bus_done(sd_bus **bus)
-{
-	(void)sd_bus_close_unref(*bus);
-}
-
-/* ---- asking, with a deadline ---- */
-
-static int open_private(sd_bus **ret)
-{
-	cleanup_bus sd_bus *bus = NULL;
-	int r = sd_bus_new(&bus);
-
-	if (r >= 0)
-		r = sd_bus_set_address(bus, PRIVATE_BUS);
-	if (r >= 0)
-		r = sd_bus_start(bus);
-	if (r >= 0)
-		*ret = take_ptr(bus);
-	return r;
-}
-
-/* systemd keeps such a link for each unit that is active. */
-static bool is_active(const char *link)
-{
-	struct stat st;
-
-	return lstat(link, &st) == 0;
-}
-
-/* A message bus that is only listened for by systemd would be started by a connection. Root need
- * not: it may ask PID 1 itself. That is the slower way (1.7 ms against 0.6 ms for one property,
- * because PID 1 sets up all of its objects for each new connection), so it is for hosts where no
- * bus runs. */
-static int open_bus(sd_bus **ret)
-{
-	bool elsewhere = secure_getenv("DBUS_SYSTEM_BUS_ADDRESS") != NULL;
-
-	if (geteuid() == 0 && !elsewhere &&
-	    !is_active("/run/systemd/units/invocation:dbus.service") &&
-	    !is_active("/run/systemd/units/invocation:dbus-broker.service")) {
-		int r = open_private(ret);
-		if (r >= 0 || r == -ENOMEM)
-			return r;
-	}
-	return sd_bus_open_system(ret);
-}
-
-/* What became of a call. */
-struct reply {
-	bool done;
-	sd_bus_message *message;
-};
-
-static void reply_done(struct reply *reply)
-{
-	(void)sd_bus_message_unref(reply->message);
-}
-
-static int on_reply(sd_bus_message *message, void *context, sd_bus_error *bus_error)
-{
-	struct reply *reply = context;
-
-	(void)bus_error;
-	reply->done = true;
-	reply->message = sd_bus_message_ref(message);
-	return 1;
-}
-
-/* sd_bus_call() waits for the end of the greeting without a limit, so a bus that accepts and stays
- * silent would hold it for ever. */
-static int call_until(sd_bus *bus, sd_bus_message *call, uint64_t deadline_us, struct reply *reply)
-{
-	uint64_t now = clock_now_us();
-	if (now >= deadline_us)
-		return -ETIMEDOUT;
-
-	int r = sd_bus_call_async(bus, NULL, call, on_reply, reply, deadline_us - now);
-	while (r >= 0 && !reply->done) {
-		r = sd_bus_process(bus, NULL);
-		if (r != 0 || reply->done)
-			continue;
-		now = clock_now_us();
-		r = now < deadline_us ? sd_bus_wait(bus, deadline_us - now) : -ETIMEDOUT;
-		if (r == -EINTR)
-			r = 0;
-	}
-	return r < 0 ? r : 0;
-}
 
 /* A question about one unit: Properties.Get or GetAll. */
 struct question {
@@ -125,7 +25,7 @@ static int new_call(sd_bus *bus, const struct question *question, sd_bus_message
 	cleanup_message sd_bus_message *call = NULL;
 	cleanup_free char *path = NULL;
 
-	int r = sd_bus_path_encode(UNIT_PATH, question->unit, &path);
+	int r = sd_bus_path_encode(SYSTEMD_UNIT_PATH, question->unit, &path);
 	if (r >= 0)
 		r = sd_bus_message_new_method_call(bus, &call, SYSTEMD_NAME, path,
 						   "org.freedesktop.DBus.Properties",
@@ -161,9 +61,9 @@ static int ask(const struct question *question, uint64_t deadline_us, sd_bus_mes
 {
 	cleanup_bus sd_bus *bus = NULL;
 	cleanup_message sd_bus_message *call = NULL;
-	scoped(reply_done) struct reply reply = {.done = false};
+	cleanup_message sd_bus_message *reply = NULL;
 
-	int r = open_bus(&bus);
+	int r = bus_open(&bus);
 	if (r < 0)
 		return ask_failed(question, r,
 				  r == -ENOENT || r == -ECONNREFUSED ? "the system bus is not there"
@@ -173,16 +73,16 @@ static int ask(const struct question *question, uint64_t deadline_us, sd_bus_mes
 	if (r < 0)
 		return ask_failed(question, r, NULL, error);
 	(*bus_calls)++;
-	r = call_until(bus, call, deadline_us, &reply);
+	r = bus_call(bus, call, deadline_us, &reply);
 	if (r < 0)
 		return ask_failed(question, r, NULL, error);
 
-	const sd_bus_error *refusal = sd_bus_message_get_error(reply.message);
+	const sd_bus_error *refusal = sd_bus_message_get_error(reply);
 	if (refusal) {
-		r = -sd_bus_message_get_errno(reply.message);
+		r = -sd_bus_message_get_errno(reply);
 		return ask_failed(question, r < 0 ? r : -EIO, refusal->message, error);
 	}
-	*ret = take_ptr(reply.message);
+	*ret = take_ptr(reply);
 	return 0;
 }
 
