@@ -1,0 +1,211 @@
+/* The way back. It is taken at once when something fails, and by another process, perhaps after a
+ * reboot, when harden itself was stopped: so nothing here relies on how far the way there had got.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "apply/run.h"
+#include "apply/switch.h"
+#include "base/text.h"
+
+/* ---- files ---- */
+
+/* Nothing is touched where somebody else's work would be lost. */
+static int refuse_edited(struct run *run, struct error *error)
+{
+	cleanup_strlist struct strlist edited = {.items = NULL};
+	bool changed = false;
+
+	int r = switch_examine(run->txn, &changed, &edited, error);
+	if (r < 0 || !edited.count)
+		return r;
+	for (size_t i = 0; i < edited.count; i++)
+		run_say(&run->report->advice,
+			"%s was edited by somebody else in the meantime and is left as it is.",
+			edited.items[i]);
+	return error_set(error, -ESTALE, "put back", edited.items[0],
+			 "it was edited in the meantime: `harden recover --force` overwrites it");
+}
+
+static int restore_files(struct run *run, bool force, struct error *error)
+{
+	int r = force ? 0 : refuse_edited(run, error);
+
+	return r < 0 ? r : switch_back(run->txn, error);
+}
+
+/* ---- daemon ---- */
+
+static int prove_return(struct run *run, struct error *error)
+{
+	const struct txn *txn = run->txn;
+	cleanup_facts struct facts facts = FACTS_EMPTY;
+	struct unit_moment moment;
+
+	int r = daemon_moment(&run->daemon, &moment, error);
+	if (r == 0)
+		r = daemon_look(&run->daemon, &facts, error);
+	for (size_t i = 0; r == 0 && i < txn->expectation_count; i++) {
+		const struct expectation *expectation = &txn->expectations[i];
+		if (proof_of_return(&facts, expectation->key, expectation->before,
+				    expectation->effect) == PROOF_BAD)
+			r = error_set(error, -EIO, "prove", txn->unit,
+				      "the files are back, but %s is not as it was before",
+				      expectation->key);
+	}
+	return r < 0 ? r : daemon_stays(&run->daemon, moment.main_pid, error);
+}
+
+/* A start can fail for reasons that have passed a moment later. */
+static int restart_twice(struct run *run, struct error *error)
+{
+	struct error first = ERROR_NONE;
+
+	if (daemon_restart(&run->daemon, &first) == 0)
+		return 0;
+	return daemon_restart(&run->daemon, error);
+}
+
+/* The daemon was restarted, or is down. Where live-restore was off before, and the transaction had
+ * switched it on for the sake of running containers, they are kept on the way back, too. */
+static int restart_old(struct run *run, struct error *error)
+{
+	const struct txn *txn = run->txn;
+	const struct txn_file *config = run_config(run);
+	bool keep = config && txn->action == ACTION_RELOAD_RESTART && txn->live_restore;
+	int r = keep ? switch_step(config, &config->before, true, NULL, error) : 0;
+
+	if (r == 0)
+		r = restart_twice(run, error);
+	if (keep) {
+		struct error why = ERROR_NONE;
+		int back = r == 0 ? run_reload(run, &config->before, false, false, &why)
+				  : switch_exact(config, &config->before, &why);
+		if (back < 0 && r == 0) {
+			*error = why;
+			r = back;
+		}
+	}
+	return r;
+}
+
+/* live-restore as it was, where a reload may have changed it. */
+static int reload_old(struct run *run, struct error *error)
+{
+	const struct txn_file *config = run_config(run);
+
+	return config ? run_reload(run, &config->before, !run->txn->live_restore, false, error) : 0;
+}
+
+static bool has_reload(const struct txn *txn)
+{
+	return txn->action == ACTION_RELOAD || txn->action == ACTION_RELOAD_RESTART;
+}
+
+static int restore_daemon(struct run *run, bool told, struct error *error)
+{
+	const struct txn *txn = run->txn;
+	struct unit_moment moment;
+
+	int r = txn->units_changed && txn->daemon != DAEMON_ABSENT
+			? daemon_reload_units(&run->daemon, error)
+			: 0;
+	if (r < 0 || txn->daemon != DAEMON_RUNNING || txn->action == ACTION_NONE || !told)
+		return r;
+	if (run->options->no_restart) {
+		run_say(&run->report->notes,
+			"%s was left alone: its next start reads the old files.", txn->unit);
+		return 0;
+	}
+	r = daemon_moment(&run->daemon, &moment, error);
+	if (r < 0)
+		return r;
+	/* The files were put back first, so whatever starts from here on reads the old ones. */
+	bool same = strcmp(moment.active_state, "active") == 0 && !moment.has_job &&
+		    moment.main_pid && *moment.invocation &&
+		    text_equal(moment.invocation, txn->invocation);
+	if (!same)
+		r = restart_old(run, error);
+	else if (has_reload(txn))
+		r = reload_old(run, error);
+	return r < 0 ? r : prove_return(run, error);
+}
+
+/* ---- both ---- */
+
+struct undo {
+	struct run *run;
+	bool told;
+	bool force;
+	bool files_back;
+};
+
+static int undo(void *context, struct error *error)
+{
+	struct undo *undo = context;
+	int r = restore_files(undo->run, undo->force, error);
+
+	if (r < 0)
+		return r;
+	undo->files_back = true;
+	return restore_daemon(undo->run, undo->told, error);
+}
+
+/* What is where, and what to type. */
+static void advise(const struct undo *undo, const struct error *why)
+{
+	const struct run *run = undo->run;
+	const struct txn *txn = run->txn;
+	struct strlist *advice = &run->report->advice;
+	char text[sizeof *why];
+
+	if (why->code != run->report->error.code || strcmp(why->text, run->report->error.text) != 0)
+		run_say(advice, "%s", error_format(why, text, sizeof text));
+	for (size_t i = 0; i < txn->file_count; i++) {
+		const struct txn_file *file = &txn->files[i];
+		if (undo->files_back)
+			run_say(advice, "%s is as it was before.", file->path);
+		else if (file->before.exists && !file->before.folder)
+			run_say(advice,
+				"%s may not be as it was before; its old bytes are in "
+				"%s/applies/%s/%zu.before.",
+				file->path, run->options->store->folder, txn->id, i);
+		else if (!file->before.exists)
+			run_say(advice, "%s did not exist before: remove it.", file->path);
+	}
+	run_say(advice, "See why with: journalctl -u %s -n 50", txn->unit);
+	run_say(advice,
+		"Try again with: harden recover    or by hand: systemctl reset-failed %s && "
+		"systemctl restart %s",
+		txn->unit, txn->unit);
+}
+
+void run_undo(struct run *run, bool told, bool force)
+{
+	struct undo context = {.run = run, .told = told, .force = force};
+	struct txn *txn = run->txn;
+	struct error error = ERROR_NONE;
+	struct error ignored = ERROR_NONE;
+
+	/* Not being able to write this down is no reason not to put the files back. */
+	txn->state = TXN_UNDOING;
+	(void)store_save(run->options->store, txn, &ignored);
+
+	int r = daemon_phase(&run->daemon, PHASE_UNDO, "put the host back", undo, &context, &error);
+	if (r == 0) {
+		run->report->outcome = OUTCOME_ROLLED_BACK;
+		ignored = ERROR_NONE;
+		if (run_settle(run, TXN_ROLLED_BACK, OUTCOME_ROLLED_BACK, &ignored) < 0)
+			(void)store_settle(run->options->store, &ignored);
+		return;
+	}
+	run->report->outcome = OUTCOME_ROLLBACK_FAILED;
+	if (!run->report->error.code)
+		run->report->error = error;
+	advise(&context, &error);
+	free(txn->result);
+	txn->result = strdup(outcome_name(OUTCOME_ROLLBACK_FAILED, txn->kind));
+	ignored = ERROR_NONE;
+	(void)store_save(run->options->store, txn, &ignored);
+}
