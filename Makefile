@@ -13,6 +13,7 @@ VERSION := 0.1.0
 sbindir = $(prefix)/sbin
 datadir = $(prefix)/share
 mandir  = $(datadir)/man
+unitdir = $(prefix)/lib/systemd/system
 
 # How long each fuzzer runs in `make check`, and how many random documents the property test draws.
 FUZZ_SECONDS   ?= 60
@@ -95,10 +96,19 @@ install: $(PROGRAM) ## install below $(DESTDIR)$(prefix)
 	install -D -m 0644 man/harden.8 $(DESTDIR)$(mandir)/man8/harden.8
 	install -D -m 0644 man/harden-json.5 $(DESTDIR)$(mandir)/man5/harden-json.5
 	install -D -m 0644 man/harden-profile.5 $(DESTDIR)$(mandir)/man5/harden-profile.5
+	install -d $(DESTDIR)$(unitdir)/multi-user.target.wants
+	sed 's|^ExecStart=[^ ]*|ExecStart=$(sbindir)/harden|' contrib/harden-recover.service \
+	  > $(DESTDIR)$(unitdir)/harden-recover.service
+	chmod 0644 $(DESTDIR)$(unitdir)/harden-recover.service
+	ln -sf ../harden-recover.service \
+	  $(DESTDIR)$(unitdir)/multi-user.target.wants/harden-recover.service
 
+# /var/lib/harden stays: it has the way back from what was applied.
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(sbindir)/harden $(DESTDIR)$(mandir)/man8/harden.8 \
-	      $(DESTDIR)$(mandir)/man5/harden-json.5 $(DESTDIR)$(mandir)/man5/harden-profile.5
+	      $(DESTDIR)$(mandir)/man5/harden-json.5 $(DESTDIR)$(mandir)/man5/harden-profile.5 \
+	      $(DESTDIR)$(unitdir)/multi-user.target.wants/harden-recover.service \
+	      $(DESTDIR)$(unitdir)/harden-recover.service
 	rm -rf $(DESTDIR)$(datadir)/harden
 
 # Tests ---------------------------------------------------------------------------------------------

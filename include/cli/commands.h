@@ -17,4 +17,8 @@ struct command {
 const struct command *commands(size_t *ret_count);
 
 int command_plan(const struct options *options);
+int command_apply(const struct options *options);
+int command_rollback(const struct options *options);
+int command_history(const struct options *options);
+int command_recover(const struct options *options);
 int command_profiles(const struct options *options);

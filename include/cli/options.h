@@ -10,9 +10,12 @@
 
 /* Exit statuses, the same in every command. */
 enum exit_status {
-	EXIT_FINE = 0,        /* done, or nothing to do */
-	EXIT_DIFFERENCES = 1, /* plan --exit-code: there are changes */
-	EXIT_TROUBLE = 2,     /* nothing was changed: usage, bad input, failed precondition */
+	EXIT_FINE = 0,            /* done, or nothing to do */
+	EXIT_DIFFERENCES = 1,     /* plan --exit-code: there are changes */
+	EXIT_TROUBLE = 2,         /* nothing was changed: usage, bad input, failed precondition */
+	EXIT_PUT_BACK = 3,        /* it failed, and the host is as it was before */
+	EXIT_PUT_BACK_FAILED = 4, /* it is not */
+	EXIT_INCOMPLETE = 5,      /* done, but something is held, blocked or not yet in force */
 };
 
 enum color_choice {
@@ -28,6 +31,9 @@ struct options {
 	const char *docker_version;
 	unsigned timeout_seconds;
 	bool dry_run;
+	bool yes;
+	bool force;
+	bool no_restart;
 	bool exit_code;
 	bool json;
 	bool quiet;

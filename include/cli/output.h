@@ -2,17 +2,22 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include <jansson.h>
 
 #include "base/error.h"
 #include "cli/options.h"
+#include "cli/paper.h"
 #include "core/facts.h"
 #include "core/plan.h"
 
 /* Writes all of it to stdout; false when that fails (a full disk, a closed pipe), which has then
  * been said on stderr. */
 bool output_text(const char *text, size_t length);
+
+/* "harden: …" on stderr, fit for a terminal. */
+void output_complaint(const struct error *error);
 
 /* Reports an error: a line on stderr, and with --json a document with "error" on stdout. Returns
  * EXIT_TROUBLE. */
@@ -24,12 +29,30 @@ bool output_json(json_t *document);
 /* The members that every document has: schema, harden, command. NULL when out of memory. */
 json_t *document_start(const char *command);
 
-/* Whether stdout gets colour: --color, NO_COLOR, and what the terminal is. */
-bool output_uses_color(const struct options *options);
+/* Whether this stream gets colour: --color, NO_COLOR, and what the terminal is. */
+bool output_uses_color(const struct options *options, FILE *stream);
 
-/* The plan as text for people. */
+/* The plan as text for people; `ending` is put behind its last line (" Nothing was changed."). */
 int show_plan_text(struct strbuf *out, const struct plan *plan, const struct facts *facts,
-		   const struct options *options, bool color);
+		   const struct options *options, bool color, const char *ending);
+
+/* What happens to the daemon. */
+struct daemon_change {
+	enum plan_action action;
+	bool keeps_containers; /* they outlive a restart */
+	bool release;          /* of reload+restart: live-restore goes off after, not on before */
+};
+
+/* The same for people, and what it does to what runs. */
+void show_action(const struct paper *paper, const struct facts *facts,
+		 const struct daemon_change *change);
 
 /* The plan as the document of harden-json(5). A new reference, NULL when out of memory. */
-json_t *show_plan_json(const struct plan *plan, const struct facts *facts);
+json_t *show_plan_json(const char *command, const struct plan *plan, const struct facts *facts);
+
+/* Parts of documents; each is a new reference. */
+json_t *show_host_json(const struct facts *facts);
+json_t *show_file_json(const char *path, enum file_action action, const char *diff);
+json_t *show_list_json(const struct strlist *list);
+json_t *show_text_json(const char *text);           /* null for NULL */
+json_t *show_error_json(const struct error *error); /* one sentence; null where there is none */

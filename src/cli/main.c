@@ -9,6 +9,10 @@
 
 static const struct command table[] = {
 	{"plan", "", "show what would change, change nothing", 0, command_plan},
+	{"apply", "", "make this host match, or leave it as it is", 0, command_apply},
+	{"rollback", "[ID]", "put the host back as it was before an apply", 1, command_rollback},
+	{"history", "", "list what was applied and rolled back", 0, command_history},
+	{"recover", "", "finish or undo an interrupted apply", 0, command_recover},
 	{"profiles", "[NAME]", "list the profiles, or print one", 1, command_profiles},
 };
 
@@ -63,10 +67,8 @@ static int unknown_command(const struct options *options)
 
 static int run(const struct options *options)
 {
-	if (!options->command && options->dry_run)
-		return command_plan(options);
 	if (!options->command)
-		return usage(options, "harden", "give a command, such as plan");
+		return command_apply(options);
 	const struct command *command = find_command(options->command);
 	if (!command)
 		return unknown_command(options);

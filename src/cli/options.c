@@ -43,6 +43,9 @@ struct option_row {
 	}
 
 FLAG_OPTION(dry_run)
+FLAG_OPTION(yes)
+FLAG_OPTION(force)
+FLAG_OPTION(no_restart)
 FLAG_OPTION(exit_code)
 FLAG_OPTION(json)
 FLAG_OPTION(quiet)
@@ -154,12 +157,15 @@ static int apply_accept(struct options *options, const char *argument, struct er
 
 static const struct option_row rows[] = {
 	{"dry-run", 'n', NULL, "show what would change, change nothing", apply_dry_run},
+	{"yes", 'y', NULL, "do not ask", apply_yes},
 	{"profile", 0, "NAME|FILE", "what to harden to (default: hardened)", apply_profile},
 	{"set", 0, "KEY=JSON", "want another value, e.g. log-driver=journald", apply_set},
 	{"skip", 0, "KEY[=REASON]", "leave a setting alone, and say why", apply_skip},
 	{"only", 0, "KEY", "plan nothing but this setting", apply_only},
 	{"accept", 0, "KEY", "consent to a change that is held", apply_accept},
-	{"exit-code", 0, NULL, "exit with 1 when there are changes", apply_exit_code},
+	{"no-restart", 0, NULL, "write files only, reload and restart nothing", apply_no_restart},
+	{"force", 0, NULL, "rollback, recover: overwrite what was edited since", apply_force},
+	{"exit-code", 0, NULL, "plan: exit with 1 when there are changes", apply_exit_code},
 	{"config-file", 0, "PATH", "daemon.json (default: the one the unit names)",
 	 apply_config_file},
 	{"unit", 0, "NAME", "the daemon's unit (default: docker.service)", apply_unit},
@@ -169,7 +175,7 @@ static const struct option_row rows[] = {
 	 apply_timeout},
 	{"json", 0, NULL, "one JSON document on stdout, see harden-json(5)", apply_json},
 	{"color", 0, "WHEN", "auto, always or never; NO_COLOR is honoured", apply_color},
-	{"quiet", 'q', NULL, "only the last line", apply_quiet},
+	{"quiet", 'q', NULL, "one line: what came of it", apply_quiet},
 	{"verbose", 'v', NULL, "also why each setting matters, and what is fine", apply_verbose},
 	{"help", 'h', NULL, "this help", apply_help},
 	{"version", 0, NULL, "the version of harden", apply_version},
@@ -291,12 +297,11 @@ void options_print_help(FILE *stream)
 	const struct command *all = commands(&count);
 	char left[64];
 
-	(void)fputs(
-		"Usage: harden [OPTION...] [COMMAND] [ARG...]\n\n"
-		"Shows what a hardened Docker daemon on this host would look like, and what it\n"
-		"would take to get there.\n\n"
-		"Commands:\n",
-		stream);
+	(void)fputs("Usage: harden [OPTION...] [COMMAND] [ARG...]\n\n"
+		    "Makes this host's Docker daemon match a hardened profile and proves it, or\n"
+		    "puts the host back as it was. Without a command: apply.\n\n"
+		    "Commands:\n",
+		    stream);
 	for (size_t i = 0; i < count; i++) {
 		(void)snprintf(left, sizeof left, "%s%s%s", all[i].name,
 			       *all[i].arguments ? " " : "", all[i].arguments);
@@ -312,7 +317,10 @@ void options_print_help(FILE *stream)
 			       rows[i].argument ? rows[i].argument : "");
 		print_row(stream, left, rows[i].help);
 	}
-	(void)fputs("\nExit status: 0 fine, 1 there are changes (with --exit-code),\n"
-		    "2 trouble, and nothing was changed.\n",
-		    stream);
+	(void)fputs(
+		"\nExit status: 0 done or nothing to do, 1 there are changes (plan --exit-code),\n"
+		"2 trouble and nothing was changed, 3 it failed and the host was put back,\n"
+		"4 putting it back failed too, 5 done, but something is held or not yet in "
+		"force.\n",
+		stream);
 }

@@ -41,7 +41,7 @@ json_t *document_start(const char *command)
 			 command);
 }
 
-int output_error(const struct options *options, const char *command, const struct error *error)
+void output_complaint(const struct error *error)
 {
 	cleanup_strbuf struct strbuf printable = STRBUF_EMPTY;
 	char text[sizeof *error];
@@ -49,12 +49,15 @@ int output_error(const struct options *options, const char *command, const struc
 	(void)error_format(error, text, sizeof text);
 	/* Names of files and keys come from outside and may hold anything. */
 	(void)text_add_printable(&printable, text, strlen(text), false);
-	(void)fprintf(stderr, "harden: %s\n", printable.data ? printable.data : text);
+	(void)fprintf(stderr, "harden: %s\n", printable.data ? printable.data : "error");
+}
+
+int output_error(const struct options *options, const char *command, const struct error *error)
+{
+	output_complaint(error);
 	if (options->json) {
 		json_t *document = document_start(command);
-		if (document && json_object_set_new(document, "error",
-						    json_string(printable.data ? printable.data
-									       : "error")) == 0)
+		if (document && json_object_set_new(document, "error", show_error_json(error)) == 0)
 			(void)output_json(document);
 		else
 			json_decref(document);
@@ -62,7 +65,7 @@ int output_error(const struct options *options, const char *command, const struc
 	return EXIT_TROUBLE;
 }
 
-bool output_uses_color(const struct options *options)
+bool output_uses_color(const struct options *options, FILE *stream)
 {
 	const char *no_color = getenv("NO_COLOR");
 	const char *terminal = getenv("TERM");
@@ -71,5 +74,5 @@ bool output_uses_color(const struct options *options)
 		return options->color == COLOR_ALWAYS;
 	if (no_color && *no_color)
 		return false;
-	return isatty(STDOUT_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
+	return isatty(fileno(stream)) && terminal && strcmp(terminal, "dumb") != 0;
 }

@@ -1,11 +1,28 @@
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/text.h"
 #include "cli/output.h"
 #include "core/mask.h"
 
-static json_t *text_or_null(const char *text)
+json_t *show_text_json(const char *text)
 {
-	return text ? json_string(text) : json_null();
+	cleanup_strbuf struct strbuf printable = STRBUF_EMPTY;
+
+	if (!text)
+		return json_null();
+	/* Names of files may hold any bytes; JSON takes only UTF-8. */
+	if (utf8_is_valid(text, strlen(text), NULL))
+		return json_string(text);
+	(void)text_add_printable(&printable, text, strlen(text), true);
+	return json_string(printable.data ? printable.data : "");
+}
+
+json_t *show_error_json(const struct error *error)
+{
+	char text[sizeof *error];
+
+	return show_text_json(error->code ? error_format(error, text, sizeof text) : NULL);
 }
 
 static json_t *tristate_or_null(enum tristate value)
@@ -18,16 +35,16 @@ static json_t *count_or_null(int64_t count)
 	return count < 0 ? json_null() : json_integer(count);
 }
 
-static json_t *list_json(const struct strlist *list)
+json_t *show_list_json(const struct strlist *list)
 {
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < list->count; i++)
-		(void)json_array_append_new(array, json_string(list->items[i]));
+		(void)json_array_append_new(array, show_text_json(list->items[i]));
 	return array;
 }
 
-static json_t *host_json(const struct facts *facts)
+json_t *show_host_json(const struct facts *facts)
 {
 	static const char *const states[] = {
 		[DAEMON_ABSENT] = "absent",
@@ -42,9 +59,9 @@ static json_t *host_json(const struct facts *facts)
 		version_text = dockerver_format(facts->version, version);
 	return json_pack(
 		"{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "docker_version",
-		text_or_null(version_text), "daemon", states[facts->daemon], "unit",
-		text_or_null(facts->unit.name), "config_file", text_or_null(facts->config.path),
-		"data_root", text_or_null(facts->data_root.path), "containers_running",
+		show_text_json(version_text), "daemon", states[facts->daemon], "unit",
+		show_text_json(facts->unit.name), "config_file", show_text_json(facts->config.path),
+		"data_root", show_text_json(facts->data_root.path), "containers_running",
 		count_or_null(facts->data_root.containers_running), "images",
 		count_or_null(facts->data_root.images), "swarm", tristate_or_null(facts->swarm),
 		"live_restore", live ? json_incref(live) : json_null());
@@ -72,19 +89,24 @@ static json_t *setting_json(const struct setting *setting)
 		"source", value_source_name(setting->source), "wanted",
 		mask_json(key, setting->wanted), "in_force",
 		setting->in_force ? mask_json(key, setting->in_force) : json_null(), "effect",
-		effect_name(setting->effect), "reason", text_or_null(setting->reason), "uncovered",
-		list_json(&setting->uncovered));
+		effect_name(setting->effect), "reason", show_text_json(setting->reason),
+		"uncovered", show_list_json(&setting->uncovered));
+}
+
+json_t *show_file_json(const char *path, enum file_action action, const char *diff)
+{
+	return json_pack("{s:o, s:s, s:o}", "path", show_text_json(path), "action",
+			 file_action_name(action), "diff", show_text_json(diff ? diff : ""));
 }
 
 static json_t *file_json(const struct planned_file *file)
 {
-	return json_pack("{s:s, s:s, s:s}", "path", file->path, "action",
-			 file_action_name(file->action), "diff", file->diff);
+	return show_file_json(file->path, file->action, file->diff);
 }
 
-json_t *show_plan_json(const struct plan *plan, const struct facts *facts)
+json_t *show_plan_json(const char *command, const struct plan *plan, const struct facts *facts)
 {
-	json_t *document = document_start("plan");
+	json_t *document = document_start(command);
 	json_t *settings = json_array();
 	json_t *files = json_array();
 	bool fine = true;
@@ -93,14 +115,14 @@ json_t *show_plan_json(const struct plan *plan, const struct facts *facts)
 		fine &= json_array_append_new(settings, setting_json(&plan->settings[i])) == 0;
 	for (size_t i = 0; i < plan->file_count; i++)
 		fine &= json_array_append_new(files, file_json(&plan->files[i])) == 0;
-	fine &= json_object_set_new(document, "host", host_json(facts)) == 0;
+	fine &= json_object_set_new(document, "host", show_host_json(facts)) == 0;
 	fine &= json_object_set_new(document, "profile", json_string(plan->profile.name)) == 0;
 	fine &= json_object_set_new(document, "settings", settings) == 0;
 	fine &= json_object_set_new(document, "files", files) == 0;
 	fine &= json_object_set_new(document, "action",
 				    json_string(plan_action_name(plan->action))) == 0;
-	fine &= json_object_set_new(document, "warnings", list_json(&plan->warnings)) == 0;
-	fine &= json_object_set_new(document, "obstacles", list_json(&plan->obstacles)) == 0;
+	fine &= json_object_set_new(document, "warnings", show_list_json(&plan->warnings)) == 0;
+	fine &= json_object_set_new(document, "obstacles", show_list_json(&plan->obstacles)) == 0;
 	if (fine)
 		return document;
 	json_decref(document);

@@ -6,104 +6,17 @@
 
 #include "base/text.h"
 #include "cli/output.h"
+#include "cli/paper.h"
 #include "core/mask.h"
 
-#define WIDTH 80
 #define KEY_COLUMN 24
 
-/* Longer lines of a difference are cut on the screen; --json has them whole. */
-#define DIFF_LINE_MAX 1000
-
-enum paint {
-	PAINT_NONE,
-	PAINT_BOLD,
-	PAINT_DIM,
-	PAINT_RED,
-	PAINT_GREEN,
-	PAINT_YELLOW,
-	PAINT_CYAN,
-};
-
-struct paper {
-	struct strbuf *out;
+struct page {
+	struct paper paper;
 	const struct plan *plan;
 	const struct facts *facts;
 	const struct options *options;
-	bool color;
 };
-
-static void paint(const struct paper *paper, enum paint kind)
-{
-	static const char *const codes[] = {
-		[PAINT_NONE] = "\033[0m",  [PAINT_BOLD] = "\033[1m",   [PAINT_DIM] = "\033[2m",
-		[PAINT_RED] = "\033[31m",  [PAINT_GREEN] = "\033[32m", [PAINT_YELLOW] = "\033[33m",
-		[PAINT_CYAN] = "\033[36m",
-	};
-
-	if (paper->color)
-		(void)strbuf_adds(paper->out, codes[kind]);
-}
-
-/* Text from outside never reaches the terminal as it is. */
-static void put(const struct paper *paper, const char *text)
-{
-	(void)text_add_printable(paper->out, text, strlen(text), false);
-}
-
-static void put_painted(const struct paper *paper, enum paint kind, const char *text)
-{
-	paint(paper, kind);
-	put(paper, text);
-	paint(paper, PAINT_NONE);
-}
-
-static void end_line(const struct paper *paper)
-{
-	(void)strbuf_addc(paper->out, '\n');
-}
-
-/* Writes text in words, each line indented, none past the width. `column` is where the first line
- * has got to already. */
-static void put_wrapped(const struct paper *paper, size_t indent, size_t column, const char *text)
-{
-	cleanup_strbuf struct strbuf clean = STRBUF_EMPTY;
-
-	(void)text_add_printable(&clean, text, strlen(text), false);
-	const char *at = clean.data ? clean.data : "";
-	if (column < indent)
-		(void)strbuf_add_repeated(paper->out, ' ', indent - column);
-	column = column < indent ? indent : column;
-	for (bool first = true; *at; first = false) {
-		size_t length = strcspn(at, " ");
-		size_t width = utf8_count(at, length);
-		if (!first && column + 1 + width > WIDTH) {
-			end_line(paper);
-			(void)strbuf_add_repeated(paper->out, ' ', indent);
-			column = indent;
-		} else if (!first) {
-			(void)strbuf_addc(paper->out, ' ');
-			column++;
-		}
-		(void)strbuf_add(paper->out, at, length);
-		column += width;
-		at += length;
-		at += strspn(at, " ");
-	}
-	end_line(paper);
-}
-
-static void put_heading(const struct paper *paper, enum paint kind, const char *heading,
-			size_t count)
-{
-	end_line(paper);
-	paint(paper, PAINT_BOLD);
-	paint(paper, kind);
-	(void)strbuf_addf(paper->out, "%s", heading);
-	if (count)
-		(void)strbuf_addf(paper->out, " (%zu)", count);
-	paint(paper, PAINT_NONE);
-	end_line(paper);
-}
 
 /* --- values --------------------------------------------------------------------------------------
  */
@@ -194,18 +107,18 @@ static const char *effect_text(enum effect effect)
 /* --- the parts
  * ------------------------------------------------------------------------------------ */
 
-static void put_count(const struct paper *paper, int64_t count, const char *noun)
+static void put_count(const struct page *page, int64_t count, const char *noun)
 {
 	if (count < 0)
-		(void)strbuf_addf(paper->out, "? %ss", noun);
+		(void)strbuf_addf(page->paper.out, "? %ss", noun);
 	else
-		(void)strbuf_addf(paper->out, "%" PRId64 " %s%s", count, noun,
+		(void)strbuf_addf(page->paper.out, "%" PRId64 " %s%s", count, noun,
 				  count == 1 ? "" : "s");
 }
 
-static void put_daemon(const struct paper *paper)
+static void put_daemon(const struct page *page)
 {
-	const struct facts *facts = paper->facts;
+	const struct facts *facts = page->facts;
 	char version[DOCKERVER_TEXT_SIZE];
 	const char *text = facts->version_text;
 
@@ -213,43 +126,43 @@ static void put_daemon(const struct paper *paper)
 		text = dockerver_format(facts->version, version);
 	switch (facts->daemon) {
 	case DAEMON_ABSENT:
-		put(paper, "no dockerd is installed; this is for its first start");
+		paper_put(&page->paper, "no dockerd is installed; this is for its first start");
 		break;
 	case DAEMON_STOPPED:
-		put(paper, "dockerd ");
-		put(paper, text ? text : "of unknown version");
-		put(paper, ", stopped");
+		paper_put(&page->paper, "dockerd ");
+		paper_put(&page->paper, text ? text : "of unknown version");
+		paper_put(&page->paper, ", stopped");
 		break;
 	case DAEMON_RUNNING:
 	default:
-		put(paper, "dockerd ");
-		put(paper, text ? text : "of unknown version");
-		(void)strbuf_adds(paper->out, ", ");
-		put_count(paper, facts->data_root.containers_running, "container");
-		(void)strbuf_adds(paper->out, " running, ");
-		put_count(paper, facts->data_root.images, "image");
+		paper_put(&page->paper, "dockerd ");
+		paper_put(&page->paper, text ? text : "of unknown version");
+		(void)strbuf_adds(page->paper.out, ", ");
+		put_count(page, facts->data_root.containers_running, "container");
+		(void)strbuf_adds(page->paper.out, " running, ");
+		put_count(page, facts->data_root.images, "image");
 		break;
 	}
-	end_line(paper);
+	paper_end_line(&page->paper);
 }
 
-static void put_header(const struct paper *paper)
+static void put_header(const struct page *page)
 {
-	const struct facts *facts = paper->facts;
+	const struct facts *facts = page->facts;
 
-	paint(paper, PAINT_BOLD);
-	put(paper, "Plan for ");
-	put(paper, facts->hostname ? facts->hostname : "this host");
-	paint(paper, PAINT_NONE);
-	put(paper, ": ");
-	put_daemon(paper);
-	put(paper, "profile ");
-	put(paper, paper->plan->profile.name);
-	put(paper, ", configuration in ");
-	put(paper, facts->config.path);
+	paper_paint(&page->paper, PAINT_BOLD);
+	paper_put(&page->paper, "Plan for ");
+	paper_put(&page->paper, facts->hostname ? facts->hostname : "this host");
+	paper_paint(&page->paper, PAINT_NONE);
+	paper_put(&page->paper, ": ");
+	put_daemon(page);
+	paper_put(&page->paper, "profile ");
+	paper_put(&page->paper, page->plan->profile.name);
+	paper_put(&page->paper, ", configuration in ");
+	paper_put(&page->paper, facts->config.path);
 	if (facts->config.state == FILE_ABSENT)
-		put(paper, " (does not exist yet)");
-	end_line(paper);
+		paper_put(&page->paper, " (does not exist yet)");
+	paper_end_line(&page->paper);
 }
 
 /* "  [CIS 1.8: 2.2]": the newest benchmark that has the control. */
@@ -264,7 +177,7 @@ static void add_cis(struct strbuf *out, const struct profile_row *row)
 	}
 }
 
-static void put_uncovered(const struct paper *paper, const struct setting *setting)
+static void put_uncovered(const struct page *page, const struct setting *setting)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_EMPTY;
 
@@ -277,11 +190,11 @@ static void put_uncovered(const struct paper *paper, const struct setting *setti
 		(void)strbuf_addf(&text, "%s%s", i ? ", " : "", setting->uncovered.items[i]);
 	(void)strbuf_addc(&text, '.');
 	if (text.data)
-		put_wrapped(paper, 4, 0, text.data);
+		paper_wrap(&page->paper, 4, 0, text.data);
 }
 
 /* "icc    true (default) -> false". Nobody can say what an admin's own value would be. */
-static void put_values(const struct paper *paper, const struct setting *setting)
+static void put_values(const struct page *page, const struct setting *setting)
 {
 	const char *key = setting->row->key;
 	cleanup_free char *now = value_text(key, setting->current);
@@ -293,9 +206,9 @@ static void put_values(const struct paper *paper, const struct setting *setting)
 	bool arrow = setting->state == SETTING_CHANGE || setting->state == SETTING_HELD ||
 		     setting->state == SETTING_BLOCKED;
 
-	put(paper, "  ");
-	put_painted(paper, PAINT_BOLD, key);
-	(void)strbuf_add_repeated(paper->out, ' ', column - 2 - key_width);
+	paper_put(&page->paper, "  ");
+	paper_put_painted(&page->paper, PAINT_BOLD, key);
+	(void)strbuf_add_repeated(page->paper.out, ' ', column - 2 - key_width);
 	(void)strbuf_addf(&line, "%s%s", now ? now : "?", source_text(setting));
 	if (lags)
 		(void)strbuf_adds(&line, ", not in force yet");
@@ -303,188 +216,170 @@ static void put_values(const struct paper *paper, const struct setting *setting)
 		(void)strbuf_addf(&line, " -> %s", then ? then : "?");
 	if (setting->state != SETTING_CHANGE)
 		add_cis(&line, setting->row);
-	put_wrapped(paper, KEY_COLUMN, column, line.data ? line.data : "");
+	paper_wrap(&page->paper, KEY_COLUMN, column, line.data ? line.data : "");
 }
 
-static void put_change(const struct paper *paper, const struct setting *setting)
+static void put_change(const struct page *page, const struct setting *setting)
 {
-	put_values(paper, setting);
-	(void)strbuf_addf(paper->out, "    in force %s", effect_text(setting->effect));
-	add_cis(paper->out, setting->row);
-	end_line(paper);
+	put_values(page, setting);
+	(void)strbuf_addf(page->paper.out, "    in force %s", effect_text(setting->effect));
+	add_cis(page->paper.out, setting->row);
+	paper_end_line(&page->paper);
 	if (setting->reason)
-		put_wrapped(paper, 4, 0, setting->reason);
+		paper_wrap(&page->paper, 4, 0, setting->reason);
 	if (setting->row->risk && setting->rewrites) {
-		put(paper, "    Mind: ");
-		put_wrapped(paper, 4, strlen("    Mind: "), setting->row->risk);
+		paper_put(&page->paper, "    Mind: ");
+		paper_wrap(&page->paper, 4, strlen("    Mind: "), setting->row->risk);
 	}
-	put_uncovered(paper, setting);
+	put_uncovered(page, setting);
 }
 
-static void put_other(const struct paper *paper, const struct setting *setting)
+static void put_other(const struct page *page, const struct setting *setting)
 {
-	put_values(paper, setting);
+	put_values(page, setting);
 	if (setting->reason)
-		put_wrapped(paper, 4, 0, setting->reason);
-	if (paper->options->verbose && setting->state != SETTING_OK &&
+		paper_wrap(&page->paper, 4, 0, setting->reason);
+	if (page->options->verbose && setting->state != SETTING_OK &&
 	    !text_equal(setting->reason, setting->row->why))
-		put_wrapped(paper, 4, 0, setting->row->why);
+		paper_wrap(&page->paper, 4, 0, setting->row->why);
 }
 
-static void put_group(const struct paper *paper, enum setting_state state, enum paint kind,
+static void put_group(const struct page *page, enum setting_state state, enum paint kind,
 		      const char *heading)
 {
-	const struct plan *plan = paper->plan;
+	const struct plan *plan = page->plan;
 	size_t count = plan_count(plan, state);
 
 	if (!count)
 		return;
-	put_heading(paper, kind, heading, count);
+	paper_heading(&page->paper, kind, heading, count);
 	for (size_t i = 0; i < plan->setting_count; i++) {
 		if (plan->settings[i].state != state)
 			continue;
 		if (state == SETTING_CHANGE)
-			put_change(paper, &plan->settings[i]);
+			put_change(page, &plan->settings[i]);
 		else
-			put_other(paper, &plan->settings[i]);
+			put_other(page, &plan->settings[i]);
 	}
 }
 
-static void put_fine(const struct paper *paper)
+static void put_fine(const struct page *page)
 {
-	const struct plan *plan = paper->plan;
+	const struct plan *plan = page->plan;
 	cleanup_strbuf struct strbuf names = STRBUF_EMPTY;
 	size_t count = plan_count(plan, SETTING_OK);
 
 	if (!count)
 		return;
-	if (paper->options->verbose) {
-		put_group(paper, SETTING_OK, PAINT_GREEN, "Fine already");
+	if (page->options->verbose) {
+		put_group(page, SETTING_OK, PAINT_GREEN, "Fine already");
 		return;
 	}
-	put_heading(paper, PAINT_GREEN, "Fine already", count);
+	paper_heading(&page->paper, PAINT_GREEN, "Fine already", count);
 	for (size_t i = 0; i < plan->setting_count; i++)
 		if (plan->settings[i].state == SETTING_OK)
 			(void)strbuf_addf(&names, "%s%s", names.length ? ", " : "",
 					  plan->settings[i].row->key);
 	if (names.data)
-		put_wrapped(paper, 2, 0, names.data);
+		paper_wrap(&page->paper, 2, 0, names.data);
 }
 
-static void put_list(const struct paper *paper, enum paint kind, const char *heading,
-		     const struct strlist *list)
+static void put_files(const struct page *page)
 {
-	if (!list->count)
-		return;
-	put_heading(paper, kind, heading, list->count);
-	for (size_t i = 0; i < list->count; i++) {
-		put(paper, "  - ");
-		put_wrapped(paper, 4, 4, list->items[i]);
-	}
-}
-
-static enum paint paint_of_line(const char *line, size_t length)
-{
-	if (length >= 3 && (memcmp(line, "---", 3) == 0 || memcmp(line, "+++", 3) == 0))
-		return PAINT_BOLD;
-	switch (*line) {
-	case '+':
-		return PAINT_GREEN;
-	case '-':
-		return PAINT_RED;
-	case '@':
-		return PAINT_CYAN;
-	default:
-		return PAINT_NONE;
-	}
-}
-
-static void put_diff(const struct paper *paper, const char *diff)
-{
-	for (const char *line = diff; *line;) {
-		size_t length = strcspn(line, "\n");
-		size_t shown = length < DIFF_LINE_MAX ? length : DIFF_LINE_MAX;
-		enum paint kind = paint_of_line(line, length);
-
-		/* A CR before the line end is part of the file, not something to look at. */
-		if (shown && line[shown - 1] == '\r')
-			shown--;
-		if (kind != PAINT_NONE)
-			paint(paper, kind);
-		(void)text_add_printable(paper->out, line, shown, true);
-		if (length > DIFF_LINE_MAX)
-			(void)strbuf_addf(paper->out, " … (%zu more bytes)", length - shown);
-		if (kind != PAINT_NONE)
-			paint(paper, PAINT_NONE);
-		end_line(paper);
-		line += length;
-		line += *line == '\n';
-	}
-}
-
-static void put_files(const struct paper *paper)
-{
-	const struct plan *plan = paper->plan;
+	const struct plan *plan = page->plan;
 
 	if (!plan->file_count)
 		return;
-	put_heading(paper, PAINT_NONE, "Files", plan->file_count);
+	paper_heading(&page->paper, PAINT_NONE, "Files", plan->file_count);
 	for (size_t i = 0; i < plan->file_count; i++)
-		put_diff(paper, plan->files[i].diff);
+		paper_diff(&page->paper, plan->files[i].diff);
 }
 
-/* What the apply would do to the daemon and to what runs on it. */
-static void put_action(const struct paper *paper)
+static void add_restart(struct strbuf *text, const char *unit, int64_t running, bool keeps)
 {
-	const struct plan *plan = paper->plan;
-	const char *unit = paper->facts->unit.name ? paper->facts->unit.name : "docker.service";
-	bool live = json_is_true(json_object_get(paper->facts->info, "LiveRestoreEnabled"));
-	int64_t running = paper->facts->data_root.containers_running;
+	(void)strbuf_addf(text, "%s is restarted", unit);
+	if (running > 0 && keeps)
+		(void)strbuf_adds(text, "; with live-restore on, containers keep running.");
+	else if (running > 0)
+		(void)strbuf_addf(text, ", which STOPS the %" PRId64 " running container%s.",
+				  running, running == 1 ? "" : "s");
+	else
+		(void)strbuf_adds(text, running == 0 ? "; no container is running." : ".");
+}
+
+static void add_reload_restart(struct strbuf *text, const char *unit, int64_t running, bool release)
+{
+	(void)strbuf_addf(text,
+			  release ? "%s is restarted while live-restore is still on, and then "
+				    "reloaded: the %" PRId64 " running container%s keep%s running. "
+				  : "%s is reloaded first, so that live-restore is on, and then "
+				    "restarted: the %" PRId64
+				    " running container%s keep%s running. ",
+			  unit, running, running == 1 ? "" : "s", running == 1 ? "s" : "");
+	(void)strbuf_adds(text, "Published ports refuse new connections for a moment.");
+}
+
+void show_action(const struct paper *paper, const struct facts *facts,
+		 const struct daemon_change *change)
+{
+	const char *unit = facts->unit.name ? facts->unit.name : "docker.service";
+	int64_t running = facts->data_root.containers_running;
 	cleanup_strbuf struct strbuf text = STRBUF_EMPTY;
 
-	if (!plan->file_count && plan->action == ACTION_NONE)
-		return;
-	put_heading(paper, PAINT_NONE, "What it does to this host", 0);
-	switch (plan->action) {
+	paper_heading(paper, PAINT_NONE, "What it does to this host", 0);
+	switch (change->action) {
 	case ACTION_RELOAD:
 		(void)strbuf_addf(&text, "%s is reloaded; nothing stops.", unit);
 		break;
 	case ACTION_RELOAD_RESTART:
-		(void)strbuf_addf(&text,
-				  "%s is reloaded first, so that live-restore is on, and then "
-				  "restarted: the %" PRId64 " running container%s keep%s running. "
-				  "Published ports refuse new connections for a moment.",
-				  unit, running, running == 1 ? "" : "s", running == 1 ? "s" : "");
+		add_reload_restart(&text, unit, running, change->release);
 		break;
 	case ACTION_RESTART:
-		(void)strbuf_addf(&text, "%s is restarted", unit);
-		if (running > 0 && live)
-			(void)strbuf_adds(&text,
-					  "; with live-restore on, containers keep running.");
-		else if (running > 0)
-			(void)strbuf_addf(&text,
-					  ", which STOPS the %" PRId64 " running container%s.",
-					  running, running == 1 ? "" : "s");
-		else
-			(void)strbuf_adds(&text, running == 0 ? "; no container is running." : ".");
+		add_restart(&text, unit, running, change->keeps_containers);
 		break;
 	case ACTION_NONE:
 	default:
 		(void)strbuf_adds(&text,
-				  paper->facts->daemon == DAEMON_RUNNING
+				  facts->daemon == DAEMON_RUNNING
 					  ? "Files are written; the daemon is left alone."
 					  : "Files are written; they are in force at the next "
 					    "start of dockerd.");
 		break;
 	}
 	if (text.data)
-		put_wrapped(paper, 2, 0, text.data);
+		paper_wrap(paper, 2, 0, text.data);
+}
+
+/* A restart keeps containers where live-restore is on before it and after it. */
+static bool keeps_containers(const struct page *page)
+{
+	const struct plan *plan = page->plan;
+
+	for (size_t i = 0; i < plan->setting_count; i++)
+		if (strcmp(plan->settings[i].row->key, "live-restore") == 0 &&
+		    plan->settings[i].state == SETTING_CHANGE &&
+		    !json_is_true(plan->settings[i].wanted))
+			return false;
+	return json_is_true(json_object_get(page->facts->info, "LiveRestoreEnabled"));
+}
+
+static void put_action(const struct page *page)
+{
+	const struct plan *plan = page->plan;
+	const struct daemon_change change = {
+		.action = plan->action,
+		.keeps_containers = keeps_containers(page),
+	};
+
+	if (!plan->file_count && plan->action == ACTION_NONE)
+		return;
+	show_action(&page->paper, page->facts, &change);
 	if (plan->action_reason)
-		put_wrapped(paper, 2, 0, plan->action_reason);
+		paper_wrap(&page->paper, 2, 0, plan->action_reason);
 }
 
 /* "1 change", "2 changes, 1 held …": the last line of a plan. */
-static int show_summary(struct strbuf *out, const struct plan *plan)
+static int show_summary(struct strbuf *out, const struct plan *plan, const char *ending)
 {
 	static const struct {
 		enum setting_state state;
@@ -508,34 +403,34 @@ static int show_summary(struct strbuf *out, const struct plan *plan)
 				  count == 1 ? parts[i].one : parts[i].many);
 		first = false;
 	}
-	(void)strbuf_adds(out, ". Nothing was changed.\n");
+	(void)strbuf_addf(out, ".%s\n", ending);
 	return out->failed ? -1 : 0;
 }
 
 int show_plan_text(struct strbuf *out, const struct plan *plan, const struct facts *facts,
-		   const struct options *options, bool color)
+		   const struct options *options, bool color, const char *ending)
 {
-	const struct paper paper = {
-		.out = out,
+	const struct page page = {
+		.paper = {.out = out, .color = color},
 		.plan = plan,
 		.facts = facts,
 		.options = options,
-		.color = color,
 	};
+	const struct paper *paper = &page.paper;
 
 	if (options->quiet)
-		return show_summary(out, plan);
-	put_header(&paper);
-	put_list(&paper, PAINT_RED, "dockerd would not start", &plan->obstacles);
-	put_list(&paper, PAINT_YELLOW, "Worth knowing", &plan->warnings);
-	put_group(&paper, SETTING_CHANGE, PAINT_GREEN, "To change");
-	put_group(&paper, SETTING_HELD, PAINT_YELLOW, "Held: only with your consent");
-	put_group(&paper, SETTING_BLOCKED, PAINT_RED, "Blocked: cannot work on this host");
-	put_group(&paper, SETTING_MANUAL, PAINT_YELLOW, "For you to do");
-	put_group(&paper, SETTING_SKIPPED, PAINT_DIM, "Left alone");
-	put_fine(&paper);
-	put_files(&paper);
-	put_action(&paper);
-	end_line(&paper);
-	return show_summary(out, plan);
+		return show_summary(out, plan, ending);
+	put_header(&page);
+	paper_list(paper, PAINT_RED, "dockerd would not start", &plan->obstacles);
+	paper_list(paper, PAINT_YELLOW, "Worth knowing", &plan->warnings);
+	put_group(&page, SETTING_CHANGE, PAINT_GREEN, "To change");
+	put_group(&page, SETTING_HELD, PAINT_YELLOW, "Held: only with your consent");
+	put_group(&page, SETTING_BLOCKED, PAINT_RED, "Blocked: cannot work on this host");
+	put_group(&page, SETTING_MANUAL, PAINT_YELLOW, "For you to do");
+	put_group(&page, SETTING_SKIPPED, PAINT_DIM, "Left alone");
+	put_fine(&page);
+	put_files(&page);
+	put_action(&page);
+	paper_end_line(paper);
+	return show_summary(out, plan, ending);
 }

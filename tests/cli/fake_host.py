@@ -1,9 +1,10 @@
-"""Runs a command on a machine whose /run is empty but for a dockerd that misbehaves as told.
+"""Runs a command on a machine whose /run and /var/lib are empty but for a dockerd that misbehaves as told.
 
     unshare --mount fake_host.py MODE COMMAND [ARG...]
 
 A real dockerd cannot be made to answer nonsense; here a process of that name does. MODE is one of the
-functions below, or `none` for no daemon at all. There is no system bus either.
+functions below, or `none` for no daemon at all. There is no system bus either. What harden keeps goes to
+the folder in $FAKE_STORE, which stays; without it, there is no /var/lib/harden.
 """
 
 from __future__ import annotations
@@ -132,6 +133,13 @@ def main() -> int:
     mode, command = sys.argv[1], sys.argv[2:]
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
     subprocess.run(["mount", "-t", "tmpfs", "none", "/run"], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "none", "/var/lib"], check=True)
+    if os.environ.get("FAKE_STORE"):
+        os.mkdir("/var/lib/harden", 0o700)
+        subprocess.run(["mount", "--bind", os.environ["FAKE_STORE"], "/var/lib/harden"], check=True)
+    # What comes from a terminal is for the command. Handlers, unlike SIG_IGN, are not handed on to it.
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)
     if os.environ.get("FAKE_SYSTEMD"):
         # systemd says by this folder that it runs; its bus is not there all the same.
         os.makedirs("/run/systemd/system")

@@ -50,6 +50,8 @@ def test_help_is_complete_and_fits() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "plan" in done.stdout and "--dry-run" in done.stdout and "Exit status" in done.stdout
+    for status in range(6):
+        assert f"{status} " in done.stdout.partition("Exit status")[2]
 
 
 def test_the_manual_has_every_option_and_command() -> None:
@@ -59,6 +61,12 @@ def test_the_manual_has_every_option_and_command() -> None:
         if option != "exit-code":
             assert f"Fl -{option}" in manual, option
     assert "Fl -exit-code" in manual
+    commands = re.findall(r"^  ([a-z]+) ", shown.partition("Commands:")[2].partition("Options:")[0], re.M)
+    assert {"plan", "apply", "rollback", "history", "recover", "profiles"} == set(commands)
+    for command in commands:
+        assert re.search(rf"^\.It Cm {command}\b", manual, re.M), command
+    statuses = manual.partition(".Sh EXIT STATUS")[2].partition(".Sh EXAMPLES")[0]
+    assert re.findall(r"^\.It (\d)$", statuses, re.M) == list("012345")
 
 
 def test_version() -> None:
@@ -75,7 +83,10 @@ def test_version() -> None:
         (["--profile"], "needs a value"),
         (["plam"], "did you mean plan"),
         (["plan", "extra"], "too many arguments"),
-        ([], "give a command"),
+        ([], "pass --yes"),
+        (["aply"], "did you mean apply"),
+        (["apply", "extra"], "too many arguments"),
+        (["rollback", "one", "two"], "too many arguments"),
         (["plan", "--set", "icc"], "expected KEY=JSON"),
         (["plan", "--set", "log-opts={"], "not valid JSON"),
         (["plan", "--set", "nope=1"], "no such key"),

@@ -1,0 +1,16 @@
+/* Reading the host, the profile and the options into a plan, the same for plan and apply. */
+#pragma once
+
+#include "base/error.h"
+#include "cli/options.h"
+#include "core/facts.h"
+#include "core/plan.h"
+
+/* Fills both. A Docker that is no system service is an error, unless --config-file says which file
+ * is meant. With --no-restart the plan does nothing to the daemon. Nothing is changed. */
+int reading_plan(const struct options *options, struct facts *ret_facts, struct plan *ret_plan,
+		 struct error *error);
+
+/* The facts alone; unit NULL: that of the options. */
+int reading_facts(const struct options *options, const char *unit, struct facts *ret,
+		  struct error *error);

@@ -1,0 +1,76 @@
+#include "cli/reading.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "host/gather.h"
+#include "host/profile_file.h"
+
+/* What gather_facts() has done while it waits. */
+struct profile_wish {
+	const char *name;
+	struct profile *profile;
+};
+
+static int read_profile(void *context, struct error *error)
+{
+	const struct profile_wish *wish = context;
+
+	return profile_file_read(wish->name, wish->profile, error);
+}
+
+static struct gather_options gather_options(const struct options *options)
+{
+	return (struct gather_options){
+		.unit = options->unit,
+		.config_file = options->config_file,
+		.docker_version = options->docker_version,
+		.timeout_seconds = options->timeout_seconds,
+	};
+}
+
+int reading_facts(const struct options *options, const char *unit, struct facts *ret,
+		  struct error *error)
+{
+	struct gather_options gather = gather_options(options);
+
+	if (unit)
+		gather.unit = unit;
+	return gather_facts(&gather, ret, error);
+}
+
+static void leave_daemon_alone(struct plan *plan)
+{
+	plan->action = ACTION_NONE;
+	free(plan->action_reason);
+	plan->action_reason = NULL;
+}
+
+int reading_plan(const struct options *options, struct facts *ret_facts, struct plan *ret_plan,
+		 struct error *error)
+{
+	cleanup_profile struct profile profile = {.name = NULL};
+	struct profile_wish wish = {.name = options->profile, .profile = &profile};
+	struct gather_options gather = gather_options(options);
+	const struct plan_options wanted = {
+		.wants = options->wants,
+		.want_count = options->want_count,
+		.skips = options->skips,
+		.skip_count = options->skip_count,
+		.only = options->only,
+		.accept = options->accept,
+	};
+
+	gather.meanwhile = read_profile;
+	gather.meanwhile_context = &wish;
+	int r = gather_facts(&gather, ret_facts, error);
+	if (r == 0 && ret_facts->install != INSTALL_PACKAGE && !options->config_file)
+		return error_set(error, -EOPNOTSUPP, "plan", NULL, "%s",
+				 ret_facts->install_note ? ret_facts->install_note
+							 : "this Docker is not a system service");
+	if (r == 0)
+		r = plan_build(ret_facts, &profile, &wanted, ret_plan, error);
+	if (r == 0 && options->no_restart)
+		leave_daemon_alone(ret_plan);
+	return r;
+}

@@ -1,0 +1,60 @@
+#include "cli/session.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "cli/interrupt.h"
+
+void session_done(struct session *session)
+{
+	store_done(&session->store);
+	if (session->interrupt_fd >= 0)
+		(void)close(session->interrupt_fd);
+	session->interrupt_fd = -1;
+}
+
+int session_may_change(const char *command, struct error *error)
+{
+	if (geteuid() == 0)
+		return 0;
+	return error_set(error, -EPERM, command, NULL,
+			 "this changes the host and needs root: run it with sudo; `harden plan` "
+			 "works without");
+}
+
+int session_may_read(const char *command, struct error *error)
+{
+	if (geteuid() == 0)
+		return 0;
+	return error_set(error, -EPERM, command, STORE_FOLDER,
+			 "only root may look at what is kept there: run it with sudo");
+}
+
+bool session_has_no_store(void)
+{
+	return access(STORE_FOLDER, F_OK) < 0 && errno == ENOENT;
+}
+
+int session_open(struct session *session, const struct options *options, const char *command,
+		 struct error *error)
+{
+	session->options = options;
+	session->command = command;
+	session->progress = progress_on_stderr(&session->line, options);
+	int r = session_may_change(command, error);
+	if (r == 0)
+		r = interrupt_open(&session->interrupt_fd, error);
+	return r < 0 ? r : store_open_locked(STORE_FOLDER, command, &session->store, error);
+}
+
+struct transaction_options session_transaction_options(const struct session *session)
+{
+	return (struct transaction_options){
+		.store = &session->store,
+		.timeout_seconds = session->options->timeout_seconds,
+		.no_restart = session->options->no_restart,
+		.interrupt_fd = session->interrupt_fd,
+		.progress = &session->progress,
+		.config_file = session->options->config_file,
+	};
+}
