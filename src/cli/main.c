@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/memory.h"
 #include "cli/output.h"
 
 static const struct command table[] = {
@@ -28,20 +29,6 @@ static const struct command *find_command(const char *name)
 		if (strcmp(table[i].name, name) == 0)
 			return &table[i];
 	return NULL;
-}
-
-/* jansson 2.14 fails an assertion when it runs out of memory while it reads (lex_unget_unsave):
- * rather a sentence and the exit status for "nothing was changed". */
-static void *json_memory(size_t size)
-{
-	void *memory = malloc(size);
-
-	if (!memory) {
-		static const char text[] = "harden: out of memory\n";
-		(void)!write(STDERR_FILENO, text, sizeof text - 1);
-		_exit(EXIT_TROUBLE);
-	}
-	return memory;
 }
 
 static int usage(const struct options *options, const char *what, const char *text)
@@ -82,7 +69,7 @@ int main(int argc, char **argv)
 	cleanup_options struct options options = {.profile = NULL};
 	struct error error = ERROR_NONE;
 
-	json_set_alloc_funcs(json_memory, free);
+	memory_end_in_trouble();
 	/* A reader that goes away is an error of the write, not the end of the program. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (options_parse(argc, argv, &options, &error) < 0)

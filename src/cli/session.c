@@ -1,9 +1,11 @@
 #include "cli/session.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cli/interrupt.h"
+#include "cli/memory.h"
 
 void session_done(struct session *session)
 {
@@ -44,7 +46,14 @@ int session_open(struct session *session, const struct options *options, const c
 	int r = session_may_change(command, error);
 	if (r == 0)
 		r = interrupt_open(&session->interrupt_fd, error);
-	return r < 0 ? r : store_open_locked(STORE_FOLDER, command, &session->store, error);
+	if (r == 0)
+		r = store_open_locked(STORE_FOLDER, command, &session->store, error);
+	/* Not earlier: what is pending may be another's, who is at work. */
+	if (r == 0 && strcmp(command, "recover") == 0)
+		memory_end_in_failure();
+	else if (r == 0)
+		memory_end_in_recovery();
+	return r;
 }
 
 struct transaction_options session_transaction_options(const struct session *session)
