@@ -16,12 +16,14 @@ struct daemon {
 	int interrupt_fd; /* see struct wait */
 	const struct progress *progress;
 	struct manager *manager; /* opened at the first use */
+	pid_t main_pid;          /* that the last restart has started; 0 */
+	unsigned depth;          /* of phases inside phases */
 
 	/* Measured. */
 	uint64_t started_us; /* CLOCK_REALTIME of the last restart's call, for the journal */
 	uint64_t called_us;  /* the same, CLOCK_MONOTONIC */
 	int64_t downtime_us; /* of the last restart until the API answered; -1 */
-	uint64_t *phase_us;  /* array of PHASE_COUNT, added to */
+	uint64_t *phase_us;  /* array of PHASE_COUNT; a phase inside another counts as part of it */
 };
 
 void daemon_done(struct daemon *daemon);
@@ -52,6 +54,7 @@ int daemon_moment(struct daemon *daemon, struct unit_moment *ret, struct error *
 /* Reads the host once more. -EIO when the daemon does not answer. */
 int daemon_look(struct daemon *daemon, struct facts *ret, struct error *error);
 
-/* Fails when the service is not active, or not with this main process, at any time until half a
- * second from now: a daemon that dies of its configuration often does so after it was ready. */
-int daemon_stays(struct daemon *daemon, pid_t main_pid, struct error *error);
+/* Fails when the service is not active, or not with the process that the last restart has started
+ * (without one: that it has now), at any time until half a second from now: a daemon that dies of
+ * its configuration often does so after it was ready. */
+int daemon_stays(struct daemon *daemon, struct error *error);

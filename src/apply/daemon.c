@@ -47,13 +47,15 @@ int daemon_phase(struct daemon *daemon, enum phase phase, const char *text,
 	const struct progress *progress = daemon->progress;
 	uint64_t begin = clock_now_us();
 
+	daemon->depth++;
 	if (progress && progress->begin)
 		progress->begin(progress->context, phase, text);
 	int r = step(context, error);
 	uint64_t took = clock_now_us() - begin;
 	if (progress && progress->end)
 		progress->end(progress->context, r >= 0, took);
-	daemon->phase_us[phase] += took;
+	if (--daemon->depth == 0)
+		daemon->phase_us[phase] += took;
 	return r;
 }
 
@@ -105,14 +107,15 @@ static uint64_t ask_until(const struct wait *wait)
 	return soon < wait->deadline_us ? soon : wait->deadline_us;
 }
 
-/* A service that is neither active nor on its way to be will not answer. */
+/* A service that is neither active nor on its way to be will not answer. That systemd does not
+ * answer says nothing about it. */
 static int check_alive(struct daemon *daemon, const struct wait *wait, struct error *error)
 {
 	struct unit_moment moment;
-	int r = manager_unit(daemon->manager, daemon->unit, wait, &moment, error);
+	struct error ignored = ERROR_NONE;
 
-	if (r < 0)
-		return r;
+	if (manager_unit(daemon->manager, daemon->unit, wait, &moment, &ignored) < 0)
+		return 0;
 	bool dead = strcmp(moment.active_state, "failed") == 0 ||
 		    strcmp(moment.active_state, "inactive") == 0;
 	if (dead && !moment.has_job)
@@ -209,6 +212,7 @@ static int restart_job(void *context, struct error *error)
 {
 	struct daemon *daemon = context;
 	const struct wait wait = wait_in(daemon, daemon->timeout_seconds);
+	struct unit_moment moment;
 	char socket[256];
 
 	int r = open_manager(daemon, &wait, error);
@@ -221,7 +225,14 @@ static int restart_job(void *context, struct error *error)
 		return r;
 	daemon->started_us = realtime_us();
 	daemon->called_us = clock_now_us();
-	return manager_run_job(daemon->manager, JOB_RESTART, daemon->unit, &wait, error);
+	r = manager_run_job(daemon->manager, JOB_RESTART, daemon->unit, &wait, error);
+	if (r == 0)
+		r = manager_unit(daemon->manager, daemon->unit, &wait, &moment, error);
+	/* This very process has to stay. One that dies now is soon replaced, by systemd or by the
+	 * next connection to its socket, and nobody would notice. */
+	if (r == 0)
+		daemon->main_pid = moment.main_pid;
+	return r;
 }
 
 static int wait_answer(void *context, struct error *error)
@@ -285,10 +296,28 @@ static int check_process(struct daemon *daemon, pid_t main_pid, struct error *er
 	return 0;
 }
 
-int daemon_stays(struct daemon *daemon, pid_t main_pid, struct error *error)
+/* The process that has to stay: the one that was started, or else the one that runs. */
+static int find_process(struct daemon *daemon, pid_t *ret, struct error *error)
+{
+	struct unit_moment moment;
+
+	*ret = daemon->main_pid;
+	if (*ret)
+		return 0;
+	int r = daemon_moment(daemon, &moment, error);
+	if (r == 0)
+		*ret = moment.main_pid;
+	return r;
+}
+
+int daemon_stays(struct daemon *daemon, struct error *error)
 {
 	const struct wait wait = wait_in(daemon, daemon->timeout_seconds + 1);
-	int r = check_process(daemon, main_pid, error);
+	pid_t main_pid = 0;
+
+	int r = find_process(daemon, &main_pid, error);
+	if (r == 0)
+		r = check_process(daemon, main_pid, error);
 
 	if (r == 0)
 		r = wait_for(&wait, -1, 0, clock_now_us() + STAY_US);

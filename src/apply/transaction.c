@@ -495,16 +495,13 @@ static int prove(void *context, struct error *error)
 {
 	struct forward *forward = context;
 	struct run *run = forward->run;
-	struct unit_moment moment;
 
-	int r = daemon_moment(&run->daemon, &moment, error);
-	if (r == 0)
-		r = daemon_look(&run->daemon, &forward->after, error);
+	int r = daemon_look(&run->daemon, &forward->after, error);
 	if (r == 0)
 		r = prove_settings(forward, error);
 	if (r == 0)
 		r = count_containers(forward, error);
-	return r < 0 ? r : daemon_stays(&run->daemon, moment.main_pid, error);
+	return r < 0 ? r : daemon_stays(&run->daemon, error);
 }
 
 /* Whether something of it is in the files only. */

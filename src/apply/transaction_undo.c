@@ -28,24 +28,14 @@ static int refuse_edited(struct run *run, struct error *error)
 			 "it was edited in the meantime: `harden recover --force` overwrites it");
 }
 
-static int restore_files(struct run *run, bool force, struct error *error)
-{
-	int r = force ? 0 : refuse_edited(run, error);
-
-	return r < 0 ? r : switch_back(run->txn, error);
-}
-
 /* ---- daemon ---- */
 
 static int prove_return(struct run *run, struct error *error)
 {
 	const struct txn *txn = run->txn;
 	cleanup_facts struct facts facts = FACTS_EMPTY;
-	struct unit_moment moment;
 
-	int r = daemon_moment(&run->daemon, &moment, error);
-	if (r == 0)
-		r = daemon_look(&run->daemon, &facts, error);
+	int r = daemon_look(&run->daemon, &facts, error);
 	for (size_t i = 0; r == 0 && i < txn->expectation_count; i++) {
 		const struct expectation *expectation = &txn->expectations[i];
 		if (proof_of_return(&facts, expectation->key, expectation->before,
@@ -54,7 +44,7 @@ static int prove_return(struct run *run, struct error *error)
 				      "the files are back, but %s is not as it was before",
 				      expectation->key);
 	}
-	return r < 0 ? r : daemon_stays(&run->daemon, moment.main_pid, error);
+	return r < 0 ? r : daemon_stays(&run->daemon, error);
 }
 
 /* A start can fail for reasons that have passed a moment later. */
@@ -138,14 +128,18 @@ struct undo {
 	struct run *run;
 	bool told;
 	bool force;
+	bool refused; /* nothing was touched */
 	bool files_back;
 };
 
 static int undo(void *context, struct error *error)
 {
 	struct undo *undo = context;
-	int r = restore_files(undo->run, undo->force, error);
+	int r = undo->force ? 0 : refuse_edited(undo->run, error);
 
+	undo->refused = r < 0;
+	if (r == 0)
+		r = switch_back(undo->run->txn, error);
 	if (r < 0)
 		return r;
 	undo->files_back = true;
@@ -162,7 +156,7 @@ static void advise(const struct undo *undo, const struct error *why)
 
 	if (why->code != run->report->error.code || strcmp(why->text, run->report->error.text) != 0)
 		run_say(advice, "%s", error_format(why, text, sizeof text));
-	for (size_t i = 0; i < txn->file_count; i++) {
+	for (size_t i = 0; i < txn->file_count && !undo->refused; i++) {
 		const struct txn_file *file = &txn->files[i];
 		if (undo->files_back)
 			run_say(advice, "%s is as it was before.", file->path);

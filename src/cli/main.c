@@ -64,6 +64,15 @@ static int run(const struct options *options)
 	return command->run(options);
 }
 
+/* A script gets its document for a mistake in the options, too, wherever --json stands. */
+static bool asks_for_json(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--json") == 0)
+			return true;
+	return false;
+}
+
 int main(int argc, char **argv)
 {
 	cleanup_options struct options options = {.profile = NULL};
@@ -72,8 +81,10 @@ int main(int argc, char **argv)
 	memory_end_in_trouble();
 	/* A reader that goes away is an error of the write, not the end of the program. */
 	(void)signal(SIGPIPE, SIG_IGN);
-	if (options_parse(argc, argv, &options, &error) < 0)
+	if (options_parse(argc, argv, &options, &error) < 0) {
+		options.json = asks_for_json(argc, argv);
 		return output_error(&options, "", &error);
+	}
 	if (options.help) {
 		options_print_help(stdout);
 		return fflush(stdout) == 0 ? EXIT_FINE : EXIT_TROUBLE;

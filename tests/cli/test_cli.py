@@ -123,6 +123,13 @@ def test_an_error_is_in_the_document_too() -> None:
     assert "no profile of this name" in document["error"]
 
 
+def test_a_mistake_in_the_options_is_a_document_too() -> None:
+    for arguments in (["--timeout", "0", "--json"], ["--json", "--nonsense"]):
+        done = harden(*arguments)
+        assert done.returncode == 2
+        assert json.loads(done.stdout)["error"] in done.stderr
+
+
 def test_profiles() -> None:
     listed = harden("profiles")
     assert [line.split()[0] for line in listed.stdout.splitlines()] == ["hardened", "level1"]
