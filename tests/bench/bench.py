@@ -7,17 +7,22 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import http.client
 import json
 import re
 import shutil
 import statistics
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host"))
 
-from hosts import Host  # noqa: E402
+from hosts import Host, HostError  # noqa: E402
 
 
 class Times(list[float]):
@@ -94,6 +99,118 @@ def bench_growth(host: Host) -> None:
             print(f"  {'':<34}{per_byte * 1e6:8.2f} ms/MB{'':8}{per_byte / first:6.2f} x")
 
 
+# --- apply, next to a bare restart
+
+PAIRS = 12
+PING_TIMEOUT = 0.05
+QUIET_SECONDS = 0.3
+
+
+class Observer:
+    """Asks for /_ping over and over, from outside, and notes when a good answer comes.
+
+    docker.socket stays open while docker.service restarts and keeps what connects waiting, so the
+    time without the API is that between two good answers. A question that the old daemon still took
+    and never answers is given up soon and asked again.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.answers: list[float] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._ask, daemon=True)
+
+    def _ask(self) -> None:
+        while not self._stop.is_set():
+            with contextlib.suppress(OSError, http.client.HTTPException, HostError):
+                self.host.request("/_ping", timeout=PING_TIMEOUT)
+                self.answers.append(time.monotonic())
+            time.sleep(0.001)
+
+    def longest_gap(self) -> float:
+        """In milliseconds."""
+        return max(b - a for a, b in zip(self.answers, self.answers[1:])) * 1e3
+
+    def __enter__(self) -> Observer:
+        self._thread.start()
+        time.sleep(QUIET_SECONDS)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        time.sleep(QUIET_SECONDS)
+        self._stop.set()
+        self._thread.join()
+
+
+def observe(host: Host, action: Callable[[], Any]) -> tuple[float, Any]:
+    """The longest time without an answer while action runs, and what it returns."""
+    with Observer(host) as observer:
+        result = action()
+        host.wait_for_docker()
+    return observer.longest_gap(), result
+
+
+def restart(host: Host) -> None:
+    host.run("systemctl restart docker.service")
+
+
+def toggle(host: Host, on: bool) -> dict[str, Any]:
+    """An apply that restarts docker for a setting which makes its start neither longer nor shorter."""
+    key = "no-new-privileges"
+    # The clock runs inside, where nsenter's own time does not count.
+    done = host.run(
+        f"date +%s%N; harden apply --yes --json --only {key} --set {key}={json.dumps(on)}"
+        " 2>/dev/null; date +%s%N",
+        timeout=300,
+    )
+    first, _, rest = done.stdout.partition("\n")
+    text, _, last = rest.rstrip().rpartition("\n")
+    answer: dict[str, Any] = json.loads(text)
+    if answer["result"] != "applied" or answer["action"] != "restart":
+        raise SystemExit(f"apply: {answer['result']}, {answer['action']}: {answer['error']}")
+    answer["took_ms"] = (int(last) - int(first)) / 1e6
+    return answer
+
+
+def bench_downtime(host: Host) -> list[dict[str, Any]]:
+    """Bare restarts and applies in turn, each the same work for dockerd; returns the applies."""
+    host.run("harden apply --yes", timeout=300)
+    bare, applied = Times(), Times()
+    answers = []
+    toggle(host, False)
+    for pair in range(PAIRS):
+        # Whoever comes second finds warmer caches: they take turns at that.
+        for first in (pair % 2 == 0, pair % 2 != 0):
+            # More than three starts in a minute are refused otherwise, successful ones included.
+            host.run("systemctl reset-failed docker.service docker.socket")
+            if first:
+                gap, _ = observe(host, lambda: restart(host))
+                bare.append(gap)
+            else:
+                on = pair % 2 == 0
+                gap, answer = observe(host, lambda on=on: toggle(host, on))
+                applied.append(gap)
+                answers.append(answer)
+    print("\nTime without the API, ms        median     min     max   of the restart")
+    base = show("systemctl restart docker", bare)
+    show("harden apply --yes", applied, base)
+    show("  what harden says itself", Times(a["api_downtime_ms"] for a in answers), base)
+    ratios = sorted(a / b for a, b in zip(applied, bare))
+    print(f"  pair by pair: median {statistics.median(ratios):.2f} x, of {len(ratios)} pairs")
+    return answers
+
+
+def bench_phases(answers: list[dict[str, Any]]) -> None:
+    print("\nTime of an apply, ms            median     min     max   of the whole")
+    whole = show("the whole", Times(answer["took_ms"] for answer in answers))
+    rest = Times(answer["took_ms"] - sum(answer["phases_ms"].values()) for answer in answers)
+    show("plan, start-up and end", rest, whole)
+    for phase in answers[0]["phases_ms"]:
+        times = Times(answer["phases_ms"][phase] for answer in answers)
+        if any(times):
+            show(phase, times, whole)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--suite", default="trixie")
@@ -108,6 +225,7 @@ def main() -> None:
         bench_time(host)
         bench_memory(host)
         bench_growth(host)
+        bench_phases(bench_downtime(host))
 
 
 if __name__ == "__main__":
