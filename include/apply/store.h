@@ -3,7 +3,8 @@
  *     lock               flock()ed by the one harden that may change something; says who it is
  *     applies/ID/        record.json and the bytes of the files, 0600 in 0700
  *     applies/.new-ID/   a record that is not complete; swept
- *     pending            symlink to applies/ID while that one is neither committed nor undone
+ *     pending            symlink to applies/ID while that one is neither committed nor undone; it
+ *                        is there before the record
  */
 #pragma once
 

@@ -625,10 +625,12 @@ int store_add(const struct store *store, const struct txn *txn, struct error *er
 	r = remove_tree(fresh, error);
 	if (r == 0)
 		r = fill_folder(fresh, txn, error);
-	if (r == 0)
-		r = writer_switch(fresh, final, error);
+	/* The mark comes first: a record that is there without one would be of something that never
+	 * began and looks as if it were still under way. */
 	if (r == 0)
 		r = mark_pending(store, txn->id, error);
+	if (r == 0)
+		r = writer_switch(fresh, final, error);
 	if (r < 0)
 		(void)store_discard(store, txn, &ignored);
 	return r;
@@ -651,23 +653,25 @@ int store_settle(const struct store *store, struct error *error)
 	return mark ? writer_remove(mark, error) : error_set_oom(error);
 }
 
-/* The mark goes first, then the whole transaction at once, by its name. */
+/* The other way round: the whole transaction goes at once, by its name, then the mark. */
 int store_discard(const struct store *store, const struct txn *txn, struct error *error)
 {
 	cleanup_free char *fresh = path_in(store, "applies/" NEW_PREFIX "%s", txn->id);
 	cleanup_free char *final = path_in(store, "applies/%s", txn->id);
 	cleanup_free char *pending = NULL;
+	int r = 0;
 
 	if (!fresh || !final)
 		return error_set_oom(error);
-	int r = store_pending(store, &pending, error);
-	if (r == 0 && pending && strcmp(pending, txn->id) == 0)
-		r = store_settle(store, error);
-	if (r == 0 && access(final, F_OK) == 0) {
+	if (access(final, F_OK) == 0) {
 		r = remove_tree(fresh, error);
 		if (r == 0)
 			r = writer_switch(final, fresh, error);
 	}
+	if (r == 0)
+		r = store_pending(store, &pending, error);
+	if (r == 0 && pending && strcmp(pending, txn->id) == 0)
+		r = store_settle(store, error);
 	return r < 0 ? r : remove_tree(fresh, error);
 }
 

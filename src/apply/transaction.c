@@ -184,7 +184,8 @@ static int tidy(const struct txn *txn, const struct store *store, struct error *
 int run_settle(struct run *run, enum txn_state state, enum outcome outcome, struct error *error)
 {
 	struct txn *txn = run->txn;
-	struct error ignored = ERROR_NONE;
+	struct error why = ERROR_NONE;
+	char text[sizeof why];
 
 	txn->state = state;
 	free(txn->finished);
@@ -196,7 +197,9 @@ int run_settle(struct run *run, enum txn_state state, enum outcome outcome, stru
 		return r;
 	/* From here on the record says that there is nothing to do but to tidy up, and what cannot
 	 * be taken away now, the next harden or the boot unit does. */
-	(void)tidy(txn, run->options->store, &ignored);
+	if (tidy(txn, run->options->store, &why) < 0)
+		run_say(&run->report->notes, "Tidying up is left to the next `harden recover`: %s",
+			error_format(&why, text, sizeof text));
 	return 0;
 }
 
@@ -641,10 +644,28 @@ static int recover_final(struct txn *txn, const struct transaction_options *opti
 	return r;
 }
 
+/* The mark is set before the record takes its place, and nothing is changed before that. */
+static int recover_unbegun(const char *id, const struct transaction_options *options, char **ret_id,
+			   struct report *ret, struct error *error)
+{
+	cleanup_free char *copy = strdup(id);
+
+	if (!copy)
+		return error_set_oom(error);
+	int r = store_settle(options->store, error);
+	if (r < 0)
+		return r;
+	run_say(&ret->notes, "Nothing is kept of it: it had changed nothing yet.");
+	ret->outcome = OUTCOME_ROLLED_BACK;
+	*ret_id = take_ptr(copy);
+	return 0;
+}
+
 int transaction_recover(const struct transaction_options *options, bool force, char **ret_id,
 			struct report *ret, struct error *error)
 {
 	cleanup_txn struct txn txn = {.id = NULL};
+	struct error why = ERROR_NONE;
 	cleanup_free char *id = NULL;
 
 	int r = store_pending(options->store, &id, error);
@@ -655,14 +676,13 @@ int transaction_recover(const struct transaction_options *options, bool force, c
 		*ret_id = NULL;
 		return 0;
 	}
-	r = store_load(options->store, id, true, &txn, error);
+	r = store_load(options->store, id, true, &txn, &why);
 	if (r == -ENOENT)
-		return error_set(error, r, "recover", options->store->folder,
-				 "%s is pending, but nothing is kept of it any more; if the files "
-				 "are as they should be, remove %s/pending",
-				 id, options->store->folder);
-	if (r < 0)
+		return recover_unbegun(id, options, ret_id, ret, error);
+	if (r < 0) {
+		*error = why;
 		return r;
+	}
 	if (txn_is_final(&txn)) {
 		r = recover_final(&txn, options, ret, error);
 		if (r < 0)
