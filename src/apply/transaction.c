@@ -184,6 +184,7 @@ static int tidy(const struct txn *txn, const struct store *store, struct error *
 int run_settle(struct run *run, enum txn_state state, enum outcome outcome, struct error *error)
 {
 	struct txn *txn = run->txn;
+	struct error ignored = ERROR_NONE;
 	struct error why = ERROR_NONE;
 	char text[sizeof why];
 
@@ -196,8 +197,9 @@ int run_settle(struct run *run, enum txn_state state, enum outcome outcome, stru
 	if (r < 0)
 		return r;
 	/* From here on the record says that there is nothing to do but to tidy up, and what cannot
-	 * be taken away now, the next harden or the boot unit does. */
-	if (tidy(txn, run->options->store, &why) < 0)
+	 * be taken away now, not even at the second try, the next harden or the boot unit does. */
+	if (tidy(txn, run->options->store, &ignored) < 0 &&
+	    tidy(txn, run->options->store, &why) < 0)
 		run_say(&run->report->notes, "Tidying up is left to the next `harden recover`: %s",
 			error_format(&why, text, sizeof text));
 	return 0;
@@ -513,7 +515,7 @@ static bool is_incomplete(const struct forward *forward)
 	const struct run *run = forward->run;
 	const struct report *report = run->report;
 	bool pending = run->txn->kind == TXN_APPLY &&
-		       (run->options->incomplete || run->txn->daemon == DAEMON_STOPPED);
+		       (run->options->incomplete || run->txn->daemon != DAEMON_RUNNING);
 
 	for (size_t i = 0; i < report->proof_count; i++)
 		pending |= report->proofs[i] == PROOF_PENDING;

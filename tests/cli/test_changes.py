@@ -264,7 +264,7 @@ def test_there_and_back(machine: Machine) -> None:
     assert machine.config.read_bytes() == hardened
 
     back = machine.document("rollback", "--yes")
-    assert (back["of"], back["result"]) == (answer["id"], "applied")
+    assert (back["of"], back["result"]) == (answer["id"], "rolled-back")
     assert machine.config.read_text(encoding="utf-8") == text
     kinds = [(entry["kind"], entry["of"]) for entry in machine.history()]
     assert kinds == [("apply", None), ("rollback", answer["id"])]
