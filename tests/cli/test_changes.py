@@ -276,7 +276,7 @@ def test_there_and_back(machine: Machine) -> None:
     assert machine.document("rollback", "--yes", answer["id"])["result"] == "unchanged"
 
     again = machine.document("rollback", "--yes", back["id"])
-    assert (again["of"], again["result"]) == (back["id"], "applied")
+    assert (again["of"], again["result"]) == (back["id"], "rolled-back")
     assert machine.config.read_bytes() == hardened
     # The apply is in force again, so that is what comes next.
     assert machine.document("rollback", "--dry-run")["of"] == answer["id"]
