@@ -11,5 +11,7 @@
 int consent_possible(const struct options *options, struct error *error);
 
 /* Asks on stderr and reads the answer from stdin. Only "y" and "yes" are a yes; the end of the
- * input, and a signal on interrupt_fd, are a no. With --yes nobody is asked. */
-bool consent_given(const struct options *options, const char *question, int interrupt_fd);
+ * input, and a signal on interrupt_fd, are a no; the signal also with --yes, where nobody is asked.
+ */
+bool consent_given(const struct options *options, int interrupt_fd, const char *question, ...)
+	__attribute__((format(printf, 3, 4)));

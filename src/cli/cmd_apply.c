@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/consent.h"
-#include "cli/interrupt.h"
 #include "cli/outcome.h"
 #include "cli/output.h"
 #include "cli/reading.h"
@@ -325,14 +324,8 @@ static int carry_out(struct work *work)
 
 static bool wants_it(const struct work *work)
 {
-	cleanup_free char *question = NULL;
-	int interrupt_fd = work->session->interrupt_fd;
-
-	if (asprintf(&question, "Apply this to %s?",
-		     work->facts.hostname ? work->facts.hostname : "this host") < 0)
-		question = NULL;
-	return consent_given(work->options, question ? question : "Apply this?", interrupt_fd) &&
-	       !interrupt_came(interrupt_fd);
+	return consent_given(work->options, work->session->interrupt_fd, "Apply this to %s?",
+			     work->facts.hostname ? work->facts.hostname : "this host");
 }
 
 static int draft(struct work *work, struct error *error)

@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/consent.h"
-#include "cli/interrupt.h"
 #include "cli/outcome.h"
 #include "cli/output.h"
 #include "cli/reading.h"
@@ -360,14 +359,9 @@ static int draft(struct work *work, struct strlist *differences, struct error *e
 
 static bool wants_it(const struct work *work)
 {
-	cleanup_free char *question = NULL;
-	int interrupt_fd = work->session->interrupt_fd;
-
-	if (asprintf(&question, "Roll back %s on %s?", work->done.id,
-		     work->facts.hostname ? work->facts.hostname : "this host") < 0)
-		question = NULL;
-	return consent_given(work->options, question ? question : "Roll back?", interrupt_fd) &&
-	       !interrupt_came(interrupt_fd);
+	return consent_given(work->options, work->session->interrupt_fd, "Roll back %s on %s?",
+			     work->done.id,
+			     work->facts.hostname ? work->facts.hostname : "this host");
 }
 
 static int carry_out(struct work *work)

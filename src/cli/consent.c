@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/strbuf.h"
 #include "base/text.h"
+#include "cli/interrupt.h"
 
 /* A longer answer is no yes. */
 #define ANSWER_MAX 16
@@ -67,16 +68,27 @@ static bool read_answer(int interrupt_fd, char answer[static ANSWER_MAX])
 	return false;
 }
 
-bool consent_given(const struct options *options, const char *question, int interrupt_fd)
+static void ask(const char *question)
 {
 	cleanup_strbuf struct strbuf printable = STRBUF_EMPTY;
-	char answer[ANSWER_MAX];
 
-	if (options->yes)
-		return true;
 	(void)text_add_printable(&printable, question, strlen(question), false);
 	(void)fprintf(stderr, "%s [y/N] ", printable.data ? printable.data : "Go on?");
 	(void)fflush(stderr);
-	return read_answer(interrupt_fd, answer) &&
+}
+
+bool consent_given(const struct options *options, int interrupt_fd, const char *question, ...)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_EMPTY;
+	char answer[ANSWER_MAX];
+	va_list arguments;
+
+	if (options->yes)
+		return !interrupt_came(interrupt_fd);
+	va_start(arguments, question);
+	(void)strbuf_addv(&text, question, arguments);
+	va_end(arguments);
+	ask(text.data ? text.data : "Go on?");
+	return read_answer(interrupt_fd, answer) && !interrupt_came(interrupt_fd) &&
 	       (strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0);
 }
