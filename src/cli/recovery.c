@@ -30,7 +30,12 @@ void recovery_run(const struct session *session, bool force, struct recovery *re
 {
 	const struct transaction_options options = session_transaction_options(session);
 
-	*ret = (struct recovery){.report = REPORT_EMPTY};
+	cleanup_free char *pending = NULL;
+
+	*ret = (struct recovery){.report = REPORT_EMPTY, .status = EXIT_TROUBLE};
+	/* Whether anything is pending at all has to be known before anything can have failed. */
+	if (store_pending(&session->store, &pending, &ret->error) < 0)
+		return;
 	int r = transaction_recover(&options, force, &ret->id, &ret->report, &ret->error);
 	if (r < 0)
 		ret->report.outcome = OUTCOME_ROLLBACK_FAILED;
@@ -48,7 +53,9 @@ int recovery_text(const struct recovery *recovery, struct strbuf *out)
 
 	if (recovery->status != EXIT_FINE) {
 		paper_put(&paper, recovery->id ? recovery->id : "What was interrupted");
-		paper_put(&paper, " could be neither finished nor undone: ");
+		paper_put(&paper, recovery->status == EXIT_TROUBLE
+					  ? " cannot be looked for: "
+					  : " could be neither finished nor undone: ");
 		paper_put(&paper, error->code ? error_format(error, text, sizeof text)
 					      : "no reason is known");
 		paper_end_line(&paper);
