@@ -301,11 +301,39 @@ class Host:
             text=True,
             start_new_session=True,
         )
-        assert self._keeper.stdout is not None
+        self._read_leader()
+
+    def _read_leader(self) -> None:
+        assert self._keeper is not None and self._keeper.stdout is not None
         word, _, rest = self._keeper.stdout.readline().strip().partition(" ")
         if word != "leader":
             raise HostError(f"the {self.suite} host does not start: {rest or 'its keeper died'}")
         self.leader = int(rest)
+
+    def _tell_keeper(self, order: str) -> None:
+        assert self._keeper is not None and self._keeper.stdin is not None
+        self._keeper.stdin.write(f"{order}\n")
+        self._keeper.stdin.flush()
+
+    def power_off(self) -> None:
+        """Kill everything on the host at one instant. Its disk stays, /run and /tmp are lost."""
+        self._tell_keeper("off")
+        assert self._keeper is not None and self._keeper.stdout is not None
+        said = self._keeper.stdout.readline().strip()
+        if said != "off":
+            raise HostError(f"the {self.suite} host does not stop: {said or 'its keeper died'}")
+        self.leader = 0
+
+    def power_on(self) -> None:
+        """Boot the disk of a host that is off; ready as after boot()."""
+        self._tell_keeper("on")
+        self._read_leader()
+        self._wait_until_ready()
+
+    def reboot(self) -> None:
+        """Pull the plug and boot again."""
+        self.power_off()
+        self.power_on()
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + BOOT_TIMEOUT
@@ -481,16 +509,18 @@ class Host:
         include: Iterable[str] = (),
         exclude: Iterable[str] = (),
         dir_times: bool = True,
+        under: str = "",
     ) -> Snapshot:
         """Every file, folder and link on the host's disk, outside what changes by itself.
 
         `include` brings back folders of UNSTABLE, `exclude` leaves out more. Without `dir_times`
-        the mtimes of folders are 0: creating and removing a file in one changes them.
+        the mtimes of folders are 0: creating and removing a file in one changes them. `under` is
+        the one folder to look into.
         """
         wanted = set(include)
         unwanted = {path for path in UNSTABLE if path not in wanted} | set(exclude)
         result: Snapshot = {}
-        self._walk(str(self.tree), "", unwanted, dir_times, result)
+        self._walk(str(self.path(under)), under, unwanted, dir_times, result)
         return result
 
     def _walk(

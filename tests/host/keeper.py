@@ -3,17 +3,18 @@
     keeper.py run SUITE RUN_FOLDER HOSTNAME     keeper.py sweep RUN_FOLDER     keeper.py probe
 
 `run` speaks to the process that started it over two pipes: it writes "leader PID" (the PID, seen
-from outside, of the host's systemd) or "error TEXT" to its standard output, and when its standard
-input ends it takes the host away. That end comes by itself when the owner dies, even by SIGKILL,
-so a host never outlives the test run that booted it. Only a keeper killed by SIGKILL leaves its
-host behind: its owner's stop(), or the next boot of any host, then sweeps that.
+from outside, of the host's systemd) or "error TEXT" to its standard output. On its standard input
+a line "off" kills all that runs on the host and leaves its disk ("off" is the answer), "on" boots
+that disk again and is answered as the first boot was, and when the input ends it takes the host
+away. That end comes by itself when the owner dies, even by SIGKILL, so a host never outlives the
+test run that booted it. Only a keeper killed by SIGKILL leaves its host behind: its owner's stop(),
+or the next boot of any host, then sweeps that.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -70,7 +71,7 @@ def start_nspawn(folder: Path, hostname: str) -> subprocess.Popen[bytes]:
         "--system-call-filter=@mount @keyring bpf add_key keyctl",
         "--console=passive",
     ]
-    with (folder / "console.log").open("wb") as console:
+    with (folder / "console.log").open("ab") as console:
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -107,28 +108,40 @@ def remove(folder: Path) -> None:
     sandbox.remove_tree(folder)
 
 
+def power_off(folder: Path, nspawn: subprocess.Popen[bytes]) -> None:
+    """Everything on the host dies at once; only its disk stays."""
+    # nspawn last: it waits for the host's process 1, so that not even a zombie stays.
+    sandbox.cgroup_kill(cgroup_of(folder) / "payload")
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        nspawn.wait(5)
+    sandbox.cgroup_remove(cgroup_of(folder))
+    nspawn.wait()
+
+
 def run(suite: str, folder: Path, hostname: str) -> int:
     """The exit status: 0, or SPOILED."""
-    owner = sys.stdin.fileno()
     nspawn: subprocess.Popen[bytes] | None = None
     try:
         make_tree(suite, folder / "tree", hostname)
         nspawn = start_nspawn(folder, hostname)
         print(f"leader {wait_for_leader(nspawn)}", flush=True)
-        select.select([owner], [], [])
+        while order := sys.stdin.readline().strip():
+            if nspawn is not None:
+                power_off(folder, nspawn)
+                nspawn = None
+            if order == "off":
+                print("off", flush=True)
+                continue
+            nspawn = start_nspawn(folder, hostname)
+            print(f"leader {wait_for_leader(nspawn)}", flush=True)
     except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
         console = folder / "console.log"
         said = console.read_text(errors="replace")[-2000:] if console.exists() else ""
         print("error " + f"{error} {said}".replace("\n", " | "), flush=True)
     finally:
         if nspawn is not None:
-            # nspawn last: it waits for the host's process 1, so that not even a zombie stays.
-            sandbox.cgroup_kill(cgroup_of(folder) / "payload")
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                nspawn.wait(5)
+            power_off(folder, nspawn)
         remove(folder)
-        if nspawn is not None:
-            nspawn.wait()
     if basetree.spoiled(suite):
         basetree.discard(suite)
         return SPOILED
