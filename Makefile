@@ -18,6 +18,9 @@ unitdir = $(prefix)/lib/systemd/system
 # How long each fuzzer runs in `make check`, and how many random documents the property test draws.
 FUZZ_SECONDS   ?= 60
 PROPERTY_COUNT ?= 100000
+# `make torture`: hosts side by side (they mostly wait), and more options, such as TORTURE='--mode power'.
+TORTURE_JOBS   ?= $(shell expr 2 \* $$(nproc))
+TORTURE        ?=
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wpointer-arith -Wwrite-strings -Wundef -Wformat=2 -Wvla -Wcast-align \
@@ -60,7 +63,7 @@ export HARDEN_TEST_DATA := $(CURDIR)/tests/data
 .SUFFIXES:
 .PHONY: all run help install uninstall clean format lint bench shell check check-unit \
         check-compilers check-sanitized check-valgrind check-property check-fuzz check-hosts \
-        check-lint check-cli fuzzers
+        check-lint check-cli fuzzers torture
 
 all: $(PROGRAM) ## build the program
 
@@ -153,8 +156,19 @@ check-compilers: ## build with gcc and with clang, warnings are errors
 check-cli: $(PROGRAM) ## the program's own face: help, errors, exit statuses, bad input
 	HARDEN=$(abspath $(PROGRAM)) $(PYTHON) -m pytest -q -p no:cacheprovider tests/cli
 
-check-hosts: $(PROGRAM) ## end to end on Debian 12, 13 and sid with real dockerds
+check-hosts: $(PROGRAM) $(BUILD)/stepper $(BUILD)/nomemory.so ## end to end on Debian 12, 13 and sid with real dockerds
 	PYTHON=$(PYTHON) BUILD=$(BUILD) tests/host/run
+
+torture: $(PROGRAM) $(BUILD)/stepper $(BUILD)/nomemory.so ## interrupt apply and rollback at every step; takes hours
+	$(PYTHON) tests/torture/torture.py --build $(BUILD) --jobs $(TORTURE_JOBS) $(TORTURE)
+
+$(BUILD)/nomemory.so: tests/torture/nomemory.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) -std=gnu11 -O2 -Wall -Wextra -Werror -fPIC -shared $< -o $@
+
+$(BUILD)/stepper: tests/torture/stepper.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(COMPILE) $< -pie -o $@
 
 check-lint: ## format, clang-tidy, the direction of the rooms
 	tests/lint/check
