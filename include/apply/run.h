@@ -31,5 +31,12 @@ void run_say(struct strlist *list, const char *format, ...) __attribute__((forma
  * ROLLBACK_FAILED. `told` says that the daemon may have been told of the new files. */
 void run_undo(struct run *run, bool told, bool force);
 
+/* Replaces a text by a copy of another, which may be NULL. */
+int run_set_text(char **field, const char *text, struct error *error);
+
+/* Takes away what lies about once a transaction is final: temporary files, folders that a rollback
+ * leaves empty, the mark. Can be repeated. */
+int run_tidy(const struct txn *txn, const struct store *store, struct error *error);
+
 /* Writes the end of it into the record and takes the mark away. */
 int run_settle(struct run *run, enum txn_state state, enum outcome outcome, struct error *error);

@@ -1,11 +1,8 @@
 #include "apply/transaction.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "apply/journal.h"
 #include "apply/run.h"
@@ -39,17 +36,6 @@ const char *outcome_name(enum outcome outcome, enum txn_kind kind)
 	return names[outcome];
 }
 
-const char *phase_name(enum phase phase)
-{
-	static const char *const names[] = {
-		[PHASE_PREPARE] = "prepare", [PHASE_SWITCH] = "switch", [PHASE_RELOAD] = "reload",
-		[PHASE_RESTART] = "restart", [PHASE_ANSWER] = "answer", [PHASE_PROVE] = "prove",
-		[PHASE_UNDO] = "undo",       [PHASE_COUNT] = NULL,
-	};
-
-	return names[phase];
-}
-
 void report_done(struct report *report)
 {
 	free(report->id);
@@ -59,150 +45,6 @@ void report_done(struct report *report)
 	free(report->proofs);
 	strlist_done(&report->containers_lost);
 	*report = REPORT_EMPTY;
-}
-
-void run_say(struct strlist *list, const char *format, ...)
-{
-	cleanup_strbuf struct strbuf text = STRBUF_EMPTY;
-	va_list arguments;
-
-	va_start(arguments, format);
-	(void)strbuf_addv(&text, format, arguments);
-	va_end(arguments);
-	(void)strlist_take(list, strbuf_finish(&text));
-}
-
-/* ---- what both directions need ---- */
-
-void run_start(struct run *run, struct txn *txn, const char *socket_path,
-	       const struct transaction_options *options, struct report *report)
-{
-	*run = (struct run){
-		.txn = txn,
-		.options = options,
-		.report = report,
-		.daemon =
-			{
-				.unit = txn->unit,
-				.socket_path = socket_path,
-				.config_file = options->config_file,
-				.timeout_seconds = options->timeout_seconds,
-				.interrupt_fd = options->interrupt_fd,
-				.progress = options->progress,
-				.downtime_us = -1,
-				.phase_us = report->phase_us,
-			},
-	};
-	report->kind = txn->kind;
-	free(report->id);
-	report->id = strdup(txn->id);
-}
-
-void run_done(struct run *run)
-{
-	daemon_done(&run->daemon);
-}
-
-const struct txn_file *run_config(const struct run *run)
-{
-	for (size_t i = 0; i < run->txn->file_count; i++)
-		if (run->txn->files[i].config)
-			return &run->txn->files[i];
-	return NULL;
-}
-
-struct reload_step {
-	struct run *run;
-	const struct filestate *state;
-	bool live_restore;
-	bool stay;
-};
-
-static int reload_step(void *context, struct error *error)
-{
-	const struct reload_step *step = context;
-	const struct txn_file *config = run_config(step->run);
-	bool differs = false;
-	int r = 0;
-
-	if (config)
-		r = switch_step(config, step->state, step->live_restore, &differs, error);
-	if (r == 0)
-		r = daemon_reload(&step->run->daemon, step->live_restore, error);
-	if (r == 0 && differs && !step->stay)
-		r = switch_exact(config, step->state, error);
-	return r;
-}
-
-int run_reload(struct run *run, const struct filestate *state, bool live_restore, bool stay,
-	       struct error *error)
-{
-	struct reload_step step = {
-		.run = run,
-		.state = state,
-		.live_restore = live_restore,
-		.stay = stay,
-	};
-	char text[300];
-
-	(void)snprintf(text, sizeof text, "reload %s", run->txn->unit);
-	return daemon_phase(&run->daemon, PHASE_RELOAD, text, reload_step, &step, error);
-}
-
-static char *now_text(void)
-{
-	char text[sizeof "YYYY-MM-DDTHH:MM:SSZ and some years more"];
-	time_t now = time(NULL);
-	struct tm utc;
-
-	if (!gmtime_r(&now, &utc) || !strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc))
-		return NULL;
-	return strdup(text);
-}
-
-static int set_text(char **field, const char *text, struct error *error)
-{
-	char *copy = text ? strdup(text) : NULL;
-
-	if (text && !copy)
-		return error_set_oom(error);
-	free(*field);
-	*field = copy;
-	return 0;
-}
-
-/* Folders are empty only once the temporary files are gone. */
-static int tidy(const struct txn *txn, const struct store *store, struct error *error)
-{
-	int r = switch_clean(txn, error);
-
-	if (r == 0 && txn->state == TXN_COMMITTED)
-		r = switch_leave_folders(txn, error);
-	return r < 0 ? r : store_settle(store, error);
-}
-
-int run_settle(struct run *run, enum txn_state state, enum outcome outcome, struct error *error)
-{
-	struct txn *txn = run->txn;
-	struct error ignored = ERROR_NONE;
-	struct error why = ERROR_NONE;
-	char text[sizeof why];
-
-	txn->state = state;
-	free(txn->finished);
-	txn->finished = now_text();
-	int r = set_text(&txn->result, outcome_name(outcome, txn->kind), error);
-	if (r == 0)
-		r = store_save(run->options->store, txn, error);
-	if (r < 0)
-		return r;
-	/* From here on the record says that there is nothing to do but to tidy up, and what cannot
-	 * be taken away now, not even at the second try, the next harden or the boot unit does. */
-	if (tidy(txn, run->options->store, &ignored) < 0 &&
-	    tidy(txn, run->options->store, &why) < 0)
-		run_say(&run->report->notes, "Tidying up is left to the next `harden recover`: %s",
-			error_format(&why, text, sizeof text));
-	return 0;
 }
 
 /* ---- forward ---- */
@@ -243,7 +85,7 @@ static int look_at_unit(struct run *run, struct error *error)
 	if (txn->daemon != DAEMON_RUNNING || (txn->action == ACTION_NONE && !txn->units_changed))
 		return 0;
 	int r = daemon_moment(&run->daemon, &moment, error);
-	return r < 0 ? r : set_text(&txn->invocation, moment.invocation, error);
+	return r < 0 ? r : run_set_text(&txn->invocation, moment.invocation, error);
 }
 
 static int prepare(void *context, struct error *error)
@@ -599,7 +441,7 @@ static void fail(struct forward *forward, const struct error *why)
 	}
 	if (told)
 		take_words(run);
-	(void)set_text(&run->txn->error, error_format(why, text, sizeof text), &ignored);
+	(void)run_set_text(&run->txn->error, error_format(why, text, sizeof text), &ignored);
 	run_undo(run, told, false);
 	journal_send(run->report->outcome == OUTCOME_ROLLED_BACK ? EVENT_PUT_BACK
 								 : EVENT_PUT_BACK_FAILED,
@@ -622,82 +464,4 @@ void transaction_run(struct txn *txn, const struct facts *facts,
 	run_start(&run, txn, facts->socket_path, options, ret);
 	if (carry_out(&forward, &error) < 0)
 		fail(&forward, &error);
-}
-
-/* ---- afterwards ---- */
-
-void transaction_undo(struct txn *txn, bool force, const struct transaction_options *options,
-		      struct report *ret)
-{
-	cleanup_run struct run run;
-
-	run_start(&run, txn, txn->socket, options, ret);
-	run.daemon.interrupt_fd = -1;
-	run_undo(&run, true, force);
-}
-
-static int recover_final(struct txn *txn, const struct transaction_options *options,
-			 struct report *ret, struct error *error)
-{
-	int r = tidy(txn, options->store, error);
-
-	if (r == 0)
-		ret->outcome = txn->state == TXN_COMMITTED ? OUTCOME_APPLIED : OUTCOME_ROLLED_BACK;
-	return r;
-}
-
-/* The mark is set before the record takes its place, and nothing is changed before that. */
-static int recover_unbegun(const char *id, const struct transaction_options *options, char **ret_id,
-			   struct report *ret, struct error *error)
-{
-	cleanup_free char *copy = strdup(id);
-
-	if (!copy)
-		return error_set_oom(error);
-	int r = store_settle(options->store, error);
-	if (r < 0)
-		return r;
-	run_say(&ret->notes, "Nothing is kept of it: it had changed nothing yet.");
-	ret->outcome = OUTCOME_ROLLED_BACK;
-	*ret_id = take_ptr(copy);
-	return 0;
-}
-
-int transaction_recover(const struct transaction_options *options, bool force, char **ret_id,
-			struct report *ret, struct error *error)
-{
-	cleanup_txn struct txn txn = {.id = NULL};
-	struct error why = ERROR_NONE;
-	cleanup_free char *id = NULL;
-
-	int r = store_pending(options->store, &id, error);
-	if (r < 0)
-		return r;
-	if (!id) {
-		ret->outcome = OUTCOME_UNCHANGED;
-		*ret_id = NULL;
-		return 0;
-	}
-	r = store_load(options->store, id, true, &txn, &why);
-	if (r == -ENOENT)
-		return recover_unbegun(id, options, ret_id, ret, error);
-	if (r < 0) {
-		*error = why;
-		return r;
-	}
-	if (txn_is_final(&txn)) {
-		r = recover_final(&txn, options, ret, error);
-		if (r < 0)
-			return r;
-	} else {
-		transaction_undo(&txn, force, options, ret);
-		journal_send(ret->outcome == OUTCOME_ROLLED_BACK ? EVENT_RECOVERED
-								 : EVENT_PUT_BACK_FAILED,
-			     &txn,
-			     ret->outcome == OUTCOME_ROLLED_BACK
-				     ? "an interrupted change was undone"
-				     : "an interrupted change could not be undone");
-	}
-	*ret_id = take_ptr(id);
-	return 0;
 }
