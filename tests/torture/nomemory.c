@@ -1,6 +1,6 @@
 /* An allocator that says no once. With LD_PRELOAD it counts a program's allocations, fails number
- * $NO_MEMORY_AT of them, and says in $NO_MEMORY_COUNT (a file) how many there were. What the program
- * starts itself is left alone. */
+ * $NO_MEMORY_AT of them, and says in $NO_MEMORY_COUNT (a file) how many there were. What the
+ * program starts itself is left alone. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
