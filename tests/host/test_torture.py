@@ -68,7 +68,7 @@ def test_killed(victim: Victim, command: str, capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.parametrize("command", ["apply", "rollback"])
 def test_a_call_fails(victim: Victim, command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    torture(victim, capsys, command, "fault", Settings(SEED, points=15))
+    torture(victim, capsys, command, "fault", Settings(SEED, points=12))
 
 
 def test_no_memory(

@@ -16,7 +16,6 @@ from victim import APPLIED, KILLED, Run, Victim, numbered
 # Exit statuses of harden's …
 REFUSED = 2
 PUT_BACK = 3
-INCOMPLETE = 5
 # … and how it looks when the dynamic loader cannot go on; in Debian 12 it may well crash.
 LOADER_FAILED = (127, 128 + signal.SIGSEGV)
 
@@ -247,10 +246,9 @@ def _judge_state(
 
 
 def _judge_applied(victim: Victim, point: Point, run: Run, result: Result) -> str | None:
-    held = run.status == INCOMPLETE and "Held until you consent" in run.said
-    if held and victim.which_files() is None and not _changed_before(run):
-        # It could not find out something, and so it held what might do harm: another plan, as
-        # safe as the whole one. It says so, and leads back.
+    if victim.which_files() is None and not _changed_before(run):
+        # It could not find out something, and so it made another plan, which it has shown and
+        # carried out as a whole: that has to lead back.
         result.outcome += ", another plan"
         result.problems += victim.go_back()
         return victim.base
