@@ -20,6 +20,7 @@ import concurrent.futures
 import dataclasses
 import os
 import random
+import re
 import sys
 import threading
 import time
@@ -108,7 +109,8 @@ def _fault_actions(victim: Victim, sweep: Sweep, settings: Settings) -> Iterator
 def _first_points(calls: list[Point], lines: list[str]) -> list[Point]:
     """Those at which something is pending."""
     begin = next(i for i, line in enumerate(lines) if line.startswith("symlink"))
-    return calls[begin + 2 :]
+    end = max(i for i, line in enumerate(lines) if re.match(r'unlink.*"pending"', line))
+    return calls[begin + 2 : end]
 
 
 def _twice_actions(victim: Victim, sweep: Sweep, settings: Settings) -> Iterator[Action]:
