@@ -9,9 +9,17 @@
  * or none is known. Without CAP_SYS_RESOURCE nobody raises a hard limit (setrlimit(2)). */
 static uint64_t nofile_ceiling(const struct facts *facts)
 {
-	if (facts->process.has_cap_sys_resource == NO && facts->process.limit_nofile)
+	if (facts->process.has_cap_sys_resource != YES && facts->process.limit_nofile)
 		return facts->process.limit_nofile;
 	return UINT64_MAX;
+}
+
+/* A daemon runs, and what it may set cannot be read: guessing too high would stop every container.
+ */
+static bool ceiling_is_hidden(const struct facts *facts)
+{
+	return facts->process.pid && facts->process.has_cap_sys_resource != YES &&
+	       !facts->process.limit_nofile;
 }
 
 /* Members of an entry are found whatever their letter case, as in dockerd (facts a.7). */
@@ -114,6 +122,12 @@ static int want_ulimits(struct judgement *judgement, struct setting *setting, bo
 	if (!write)
 		return 0;
 	judgement->complies = false;
+	if (ceiling_is_hidden(judgement->facts)) {
+		setting->state = SETTING_BLOCKED;
+		return judgement_note(judgement, error,
+				      "The limits of the running daemon cannot be read, and with "
+				      "more than it may set no container would start.");
+	}
 	int r = judgement_set(judgement, setting, wanted, error);
 	if (r == 0 && capped)
 		r = judgement_note(judgement, error,

@@ -94,6 +94,7 @@ static void read_facts(const json_t *object, struct facts *facts)
 	facts->dockremap_user = tristate_of(json_object_get(object, "dockremap_user"));
 	facts->dockremap_ranges = tristate_of(json_object_get(object, "dockremap_ranges"));
 	facts->can_add_user = tristate_of(json_object_get(object, "can_add_user"));
+	facts->process.pid = count_of(object, "pid") > 0 ? (pid_t)count_of(object, "pid") : 0;
 	facts->process.has_cap_sys_resource =
 		tristate_of(json_object_get(object, "cap_sys_resource"));
 	facts->process.limit_nofile = (uint64_t)count_of(object, "limit_nofile");
