@@ -6,7 +6,7 @@ Five ways of being interrupted:
   kill    SIGKILL at each system call; then `harden recover`, or for some the host is rebooted
   twice   the same, and `harden recover` is killed as well
   fault   each system call fails once: no space, broken disk, read-only, not permitted, no memory
-  memory  each allocation fails once
+  memory  an allocation fails once; 300 of them are drawn
   power   the power goes after each system call that changes something, synced or not
 
 However it ends, the host has to be exactly as before or exactly as it was to be, with docker
@@ -46,6 +46,9 @@ COMMANDS = ("apply", "rollback")
 # Every so manieth point.
 REBOOT = 8
 THOROUGH = 5
+
+# An apply allocates fourteen thousand times, most of them alike: so many are drawn for a full sweep.
+MANY = 300
 
 # A sweep that goes wrong all the time has said what it has to say.
 ENOUGH = 25
@@ -131,8 +134,8 @@ def _twice_actions(victim: Victim, sweep: Sweep, settings: Settings) -> Iterator
 def _memory_actions(victim: Victim, sweep: Sweep, settings: Settings) -> Iterator[Action]:
     points = memory.allocations(victim, settings.nomemory)
     generator = random.Random(settings.seed)
-    wanted = len(points) if settings.points is None else min(settings.points, len(points))
-    for index, point in enumerate(generator.sample(points, wanted)):
+    wanted = MANY if settings.points is None else settings.points
+    for index, point in enumerate(generator.sample(points, min(wanted, len(points)))):
         if index % sweep.shards == sweep.shard:
             yield lambda point=point: memory.refuse(victim, point)
 
