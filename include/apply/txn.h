@@ -86,6 +86,9 @@ const char *txn_kind_name(enum txn_kind kind);
 const char *txn_state_name(enum txn_state state);
 const char *txn_daemon_name(enum daemon_state daemon); /* absent, stopped, running */
 
+/* A moment as records have it, "2026-11-23T21:44:55Z", as a new string. */
+int txn_time_text(time_t moment, char **ret, struct error *error);
+
 /* COMMITTED or ROLLED_BACK. */
 bool txn_is_final(const struct txn *txn);
 

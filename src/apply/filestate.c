@@ -193,17 +193,25 @@ static bool is_unchanged(const struct stat *a, const struct stat *b)
 		same_moment(a->st_ctim, b->st_ctim));
 }
 
+/* file_read(), for which a file that this user may not read is no error. */
+static int read_allowed(const char *path, struct text_file *file, struct error *error)
+{
+	int r = file_read(path, CONFIG_SIZE_MAX, file, error);
+
+	if (r == 0 && file->state == FILE_UNREADABLE)
+		return error_set(error, -EACCES, "read", path,
+				 "this user may not read it: run harden as root");
+	return r;
+}
+
 /* stat() has failed: file_read() tells what that means. */
 static int without_stat(const char *path, struct filestate *ret, struct error *error)
 {
 	cleanup_text_file struct text_file file = {.path = NULL};
 
-	int r = file_read(path, CONFIG_SIZE_MAX, &file, error);
+	int r = read_allowed(path, &file, error);
 	if (r < 0)
 		return r;
-	if (file.state == FILE_UNREADABLE)
-		return error_set(error, -EACCES, "read", path,
-				 "this user may not read it: run harden as root");
 	if (file.state == FILE_READ)
 		return -EAGAIN;
 	*ret = (struct filestate){.exists = false};
@@ -214,12 +222,9 @@ static int read_bytes(const char *path, struct filestate *state, struct error *e
 {
 	cleanup_text_file struct text_file file = {.path = NULL};
 
-	int r = file_read(path, CONFIG_SIZE_MAX, &file, error);
+	int r = read_allowed(path, &file, error);
 	if (r < 0)
 		return r;
-	if (file.state == FILE_UNREADABLE)
-		return error_set(error, -EACCES, "read", path,
-				 "this user may not read it: run harden as root");
 	if (file.state == FILE_ABSENT)
 		return -EAGAIN;
 	sha256_hex(file.data, file.length, state->sha256);

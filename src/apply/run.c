@@ -94,17 +94,6 @@ int run_reload(struct run *run, const struct filestate *state, bool live_restore
 	return daemon_phase(&run->daemon, PHASE_RELOAD, text, reload_step, &step, error);
 }
 
-static char *now_text(void)
-{
-	char text[sizeof "YYYY-MM-DDTHH:MM:SSZ and some years more"];
-	time_t now = time(NULL);
-	struct tm utc;
-
-	if (!gmtime_r(&now, &utc) || !strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc))
-		return NULL;
-	return strdup(text);
-}
-
 int run_set_text(char **field, const char *text, struct error *error)
 {
 	char *copy = text ? strdup(text) : NULL;
@@ -135,7 +124,9 @@ int run_settle(struct run *run, enum txn_state state, enum outcome outcome, stru
 
 	txn->state = state;
 	free(txn->finished);
-	txn->finished = now_text();
+	txn->finished = NULL;
+	(void)txn_time_text(time(NULL), &txn->finished, &ignored);
+	ignored = ERROR_NONE;
 	int r = run_set_text(&txn->result, outcome_name(outcome, txn->kind), error);
 	if (r == 0)
 		r = store_save(run->options->store, txn, error);

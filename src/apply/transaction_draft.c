@@ -53,16 +53,6 @@ static int name_user(struct txn *txn, struct error *error)
 	return copy_text(&txn->user, number, error);
 }
 
-static int start_time(time_t now, char **ret, struct error *error)
-{
-	char text[sizeof "YYYY-MM-DDTHH:MM:SSZ and some years more"];
-	struct tm utc;
-
-	if (!gmtime_r(&now, &utc) || !strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc))
-		return error_set(error, -EOVERFLOW, "ask for", "the date", "it is out of range");
-	return copy_text(ret, text, error);
-}
-
 static int begin(struct txn *txn, enum txn_kind kind, const struct facts *facts,
 		 const struct store *store, struct error *error)
 {
@@ -73,7 +63,7 @@ static int begin(struct txn *txn, enum txn_kind kind, const struct facts *facts,
 	txn->daemon = facts->daemon;
 	int r = store_new_id(store, now, &txn->id, error);
 	if (r == 0)
-		r = start_time(now, &txn->started, error);
+		r = txn_time_text(now, &txn->started, error);
 	if (r == 0)
 		r = name_user(txn, error);
 	if (r == 0)

@@ -39,6 +39,20 @@ const char *txn_daemon_name(enum daemon_state daemon)
 	return names[daemon];
 }
 
+int txn_time_text(time_t moment, char **ret, struct error *error)
+{
+	char text[sizeof "YYYY-MM-DDTHH:MM:SSZ and some years more"];
+	struct tm utc;
+
+	if (!gmtime_r(&moment, &utc) || !strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc))
+		return error_set(error, -EOVERFLOW, "ask for", "the date", "it is out of range");
+	char *copy = strdup(text);
+	if (!copy)
+		return error_set_oom(error);
+	*ret = copy;
+	return 0;
+}
+
 bool txn_is_final(const struct txn *txn)
 {
 	return txn->state == TXN_COMMITTED || txn->state == TXN_ROLLED_BACK;
