@@ -1,4 +1,5 @@
-/* The Docker API over a unix socket: HTTP/1.0, GET, strict limits, several requests at once. */
+/* The Docker API over a unix socket: HTTP/1.0, GET and POST, strict limits, several requests at once.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -57,6 +58,7 @@ int http_reply_feed(struct http_reply *reply, const char *bytes, size_t length, 
 struct http_request {
 	const char *socket_path; /* borrowed, as is path */
 	const char *path;        /* "/info" */
+	const char *method;      /* "GET" or "POST" */
 	int fd;                  /* -1 while there is no socket */
 	bool connected;          /* false while the listener's queue is full */
 	size_t sent;             /* bytes of the request that are gone */
@@ -73,9 +75,17 @@ struct http_request {
 void http_start(struct http_request *request, const char *socket_path, const char *path,
 		size_t limit);
 
+/* The same for a POST without a body, which is how the API is told to stop or start something. */
+void http_start_post(struct http_request *request, const char *socket_path, const char *path,
+		     size_t limit);
+
 /* Carries all started requests on until each is done, or the deadline (CLOCK_MONOTONIC, in
  * microseconds) passes, which makes those that are left fail with -ETIMEDOUT. A result of 0 means
  * that a whole reply is there; its status may still be an error of the API. */
 void http_finish(struct http_request *requests, size_t count, uint64_t deadline_us);
+
+/* Carries them on for a while, until each is done or the moment comes; none fails because of that.
+ * Returns true when all are done. For those who have something else to look at meanwhile. */
+bool http_continue(struct http_request *requests, size_t count, uint64_t until_us);
 
 void http_request_done(struct http_request *request);

@@ -401,10 +401,12 @@ static void request_connect(struct http_request *request)
 static void request_send(struct http_request *request)
 {
 	char text[512];
+	bool posts = strcmp(request->method, "POST") == 0;
 	int length = snprintf(text, sizeof text,
-			      "GET %s HTTP/1.0\r\nHost: docker\r\nUser-Agent: harden\r\n"
-			      "Accept: application/json\r\n\r\n",
-			      request->path);
+			      "%s %s HTTP/1.0\r\nHost: docker\r\nUser-Agent: harden\r\n"
+			      "Accept: application/json\r\n%s\r\n",
+			      request->method, request->path,
+			      posts ? "Content-Length: 0\r\n" : "");
 
 	if (length < 0 || (size_t)length >= sizeof text) {
 		request_fail(request, -ENAMETOOLONG, "the request is too long");
@@ -450,12 +452,13 @@ static void request_proceed(struct http_request *request, short events)
 		request_receive(request);
 }
 
-void http_start(struct http_request *request, const char *socket_path, const char *path,
-		size_t limit)
+static void request_start(struct http_request *request, const char *socket_path, const char *method,
+			  const char *path, size_t limit)
 {
 	*request = (struct http_request){
 		.socket_path = socket_path,
 		.path = path,
+		.method = method,
 		.result = -EINPROGRESS,
 		.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0),
 	};
@@ -464,6 +467,18 @@ void http_start(struct http_request *request, const char *socket_path, const cha
 		request_fail_errno(request, errno);
 	else
 		request_proceed(request, 0);
+}
+
+void http_start(struct http_request *request, const char *socket_path, const char *path,
+		size_t limit)
+{
+	request_start(request, socket_path, "GET", path, limit);
+}
+
+void http_start_post(struct http_request *request, const char *socket_path, const char *path,
+		     size_t limit)
+{
+	request_start(request, socket_path, "POST", path, limit);
 }
 
 static void request_time_out(struct http_request *request)
@@ -500,25 +515,40 @@ static size_t wait_for_any(const struct http_request *requests, struct pollfd *f
 	return open;
 }
 
-void http_finish(struct http_request *requests, size_t count, uint64_t deadline_us)
+/* One look at those that are not done, after waiting for something to happen until the moment. */
+static bool proceed_all(struct http_request *requests, struct pollfd *fds, size_t count,
+			uint64_t until_us)
+{
+	size_t open = wait_for_any(requests, fds, count, until_us);
+
+	for (size_t i = 0; open && i < count; i++)
+		if (!requests[i].done)
+			request_proceed(&requests[i], fds[i].revents);
+	return open == 0;
+}
+
+bool http_continue(struct http_request *requests, size_t count, uint64_t until_us)
 {
 	cleanup_free struct pollfd *fds = calloc(count, sizeof *fds);
+	bool done = false;
 
-	while (fds && wait_for_any(requests, fds, count, deadline_us)) {
-		/* Also checked when there is always something to read: a stream without end. */
-		bool late = clock_now_us() >= deadline_us;
-
-		for (size_t i = 0; i < count; i++) {
-			if (requests[i].done)
-				continue;
-			request_proceed(&requests[i], fds[i].revents);
-			if (late && !requests[i].done)
-				request_time_out(&requests[i]);
-		}
-	}
 	for (size_t i = 0; !fds && i < count; i++)
 		if (!requests[i].done)
 			request_fail(&requests[i], -ENOMEM, "out of memory");
+	while (fds && !(done = proceed_all(requests, fds, count, until_us)))
+		/* Also looked at when there is always something to read: a stream without end. */
+		if (clock_now_us() >= until_us)
+			break;
+	return done || !fds;
+}
+
+void http_finish(struct http_request *requests, size_t count, uint64_t deadline_us)
+{
+	if (http_continue(requests, count, deadline_us))
+		return;
+	for (size_t i = 0; i < count; i++)
+		if (!requests[i].done)
+			request_time_out(&requests[i]);
 }
 
 void http_request_done(struct http_request *request)

@@ -319,7 +319,7 @@ static void serve_one(int fd)
 		length += (size_t)n;
 		request[length] = '\0';
 	}
-	const char *path = request + strlen("GET ");
+	const char *path = strchr(request, ' ') + 1;
 	for (size_t i = 0; i < sizeof behaviours / sizeof *behaviours; i++)
 		if (strncmp(path, behaviours[i].path, strlen(behaviours[i].path)) == 0)
 			behaviours[i].behave(fd, request);
@@ -524,6 +524,38 @@ START_TEST(a_deadline_in_the_past_asks_nobody_to_wait)
 }
 END_TEST
 
+START_TEST(a_post_is_told_without_a_body)
+{
+	struct http_request request;
+
+	start_server();
+	http_start_post(&request, socket_path(), "/path?t=1", MEGA);
+	http_finish(&request, 1, in_ms(60000));
+	ck_assert_int_eq(request.result, 0);
+	ck_assert_str_eq(request.reply.body, "POST /path?t=1 HTTP/1.0");
+	http_request_done(&request);
+}
+END_TEST
+
+/* Nothing fails because the moment has come; the same requests go on later. */
+START_TEST(going_on_for_a_while_fails_nobody)
+{
+	struct http_request requests[2];
+
+	start_server();
+	http_start(&requests[0], socket_path(), "/silence", MEGA);
+	http_start_post(&requests[1], socket_path(), "/chunked", MEGA);
+	ck_assert(!http_continue(requests, 2, in_ms(300)));
+	ck_assert(!requests[0].done);
+	ck_assert(requests[1].done);
+	ck_assert_str_eq(requests[1].reply.body, "abcdef");
+	http_finish(requests, 2, in_ms(1));
+	ck_assert_int_eq(requests[0].result, -ETIMEDOUT);
+	http_request_done(&requests[0]);
+	http_request_done(&requests[1]);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -538,6 +570,8 @@ int main(void)
 		sockets_that_are_not_there,
 		a_full_queue_is_waited_for,
 		a_deadline_in_the_past_asks_nobody_to_wait,
+		a_post_is_told_without_a_body,
+		going_on_for_a_while_fails_nobody,
 		NULL,
 	};
 
