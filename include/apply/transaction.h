@@ -87,7 +87,7 @@ void transaction_run(struct txn *txn, const struct facts *facts,
 void transaction_undo(struct txn *txn, bool force, const struct transaction_options *options,
 		      struct report *ret);
 
-/* Finishes or undoes what is pending. *ret_id is the transaction's id as a new string, NULL where
- * nothing was. */
-int transaction_recover(const struct transaction_options *options, bool force, char **ret_id,
+/* Finishes or undoes the transaction `id`, which is the pending one (store_pending()). An error means
+ * that it could be neither; *ret says what became of the host. */
+int transaction_recover(const struct transaction_options *options, const char *id, bool force,
 			struct report *ret, struct error *error);

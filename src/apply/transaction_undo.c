@@ -228,57 +228,38 @@ static int recover_final(struct txn *txn, const struct transaction_options *opti
 }
 
 /* The mark is set before the record takes its place, and nothing is changed before that. */
-static int recover_unbegun(const char *id, const struct transaction_options *options, char **ret_id,
-			   struct report *ret, struct error *error)
+static int recover_unbegun(const struct transaction_options *options, struct report *ret,
+			   struct error *error)
 {
-	cleanup_free char *copy = strdup(id);
-
-	if (!copy)
-		return error_set_oom(error);
 	int r = store_settle(options->store, error);
+
 	if (r < 0)
 		return r;
 	run_say(&ret->notes, "Nothing is kept of it: it had changed nothing yet.");
 	ret->outcome = OUTCOME_ROLLED_BACK;
-	*ret_id = take_ptr(copy);
 	return 0;
 }
 
-int transaction_recover(const struct transaction_options *options, bool force, char **ret_id,
+int transaction_recover(const struct transaction_options *options, const char *id, bool force,
 			struct report *ret, struct error *error)
 {
 	cleanup_txn struct txn txn = {.id = NULL};
 	struct error why = ERROR_NONE;
-	cleanup_free char *id = NULL;
 
-	int r = store_pending(options->store, &id, error);
-	if (r < 0)
-		return r;
-	if (!id) {
-		ret->outcome = OUTCOME_UNCHANGED;
-		*ret_id = NULL;
-		return 0;
-	}
-	r = store_load(options->store, id, true, &txn, &why);
+	int r = store_load(options->store, id, true, &txn, &why);
 	if (r == -ENOENT)
-		return recover_unbegun(id, options, ret_id, ret, error);
+		return recover_unbegun(options, ret, error);
 	if (r < 0) {
 		*error = why;
 		return r;
 	}
-	if (txn_is_final(&txn)) {
-		r = recover_final(&txn, options, ret, error);
-		if (r < 0)
-			return r;
-	} else {
-		transaction_undo(&txn, force, options, ret);
-		journal_send(ret->outcome == OUTCOME_ROLLED_BACK ? EVENT_RECOVERED
-								 : EVENT_PUT_BACK_FAILED,
-			     &txn,
-			     ret->outcome == OUTCOME_ROLLED_BACK
-				     ? "an interrupted change was undone"
-				     : "an interrupted change could not be undone");
-	}
-	*ret_id = take_ptr(id);
+	if (txn_is_final(&txn))
+		return recover_final(&txn, options, ret, error);
+	transaction_undo(&txn, force, options, ret);
+	journal_send(ret->outcome == OUTCOME_ROLLED_BACK ? EVENT_RECOVERED : EVENT_PUT_BACK_FAILED,
+		     &txn,
+		     ret->outcome == OUTCOME_ROLLED_BACK
+			     ? "an interrupted change was undone"
+			     : "an interrupted change could not be undone");
 	return 0;
 }

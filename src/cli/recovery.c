@@ -30,14 +30,13 @@ void recovery_run(const struct session *session, bool force, struct recovery *re
 {
 	const struct transaction_options options = session_transaction_options(session);
 
-	cleanup_free char *pending = NULL;
-
 	*ret = (struct recovery){.report = REPORT_EMPTY, .status = EXIT_TROUBLE};
 	/* Whether anything is pending at all has to be known before anything can have failed. */
-	if (store_pending(&session->store, &pending, &ret->error) < 0)
+	if (store_pending(&session->store, &ret->id, &ret->error) < 0)
 		return;
-	int r = transaction_recover(&options, force, &ret->id, &ret->report, &ret->error);
-	if (r < 0)
+	if (!ret->id)
+		ret->report.outcome = OUTCOME_UNCHANGED;
+	else if (transaction_recover(&options, ret->id, force, &ret->report, &ret->error) < 0)
 		ret->report.outcome = OUTCOME_ROLLBACK_FAILED;
 	/* What was undone was undone, whichever it was. */
 	ret->report.kind = TXN_APPLY;
