@@ -94,6 +94,32 @@ struct data_root_facts {
 	bool from_disk;                  /* the daemon did not answer: counted in the folders */
 };
 
+enum container_state {
+	CONTAINER_DOWN, /* created, exited, dead: no process of it runs */
+	CONTAINER_RUNNING,
+	CONTAINER_PAUSED,
+	CONTAINER_RESTARTING, /* it has ended, and dockerd is about to start it again */
+};
+
+/* A container, as the API lists it and as its own files in the data root have it. */
+struct container_facts {
+	char *id;
+	char *name; /* without the slash in front */
+	enum container_state state;
+	bool ended_well; /* it is down, and has ended with status 0 */
+	char *service;   /* of the swarm, whose task it is; NULL */
+	bool publishes;  /* a port of the host leads to it */
+
+	/* From its files. */
+	bool known;             /* they could be read */
+	char *started_at;       /* "2026-11-25T11:09:25.064353187Z"; NULL: it never was */
+	pid_t pid;              /* 0 while it does not run */
+	bool auto_remove;       /* --rm: it is gone once it has ended */
+	bool no_new_privileges; /* as it was created */
+	json_t *log;            /* {"Type": "syslog", "Config": {…}}, as it was created */
+	json_t *ulimits;        /* its own, an array; NULL: none */
+};
+
 /* A file that CIS section 3 is about. */
 struct file_facts {
 	/* Which file it is, for the profile's rows: docker.service, docker.socket, drop-in,
@@ -132,6 +158,13 @@ struct facts {
 	json_t *containers; /* GET /containers/json?all=1 */
 	json_t *volumes;    /* GET /volumes */
 
+	struct container_facts *container_list; /* the same with what their own files say */
+	size_t container_count;
+	json_t *default_ulimits;    /* that the daemon gives to containers without their own, as an
+				     * object like the one in daemon.json; NULL: not known */
+	enum tristate port_proxies; /* docker-proxy processes serve published ports; UNKNOWN: there
+				     * is no published port, or it cannot be seen */
+
 	struct data_root_facts data_root;
 	enum tristate swarm; /* this node is part of a swarm, or has its state on disk */
 
@@ -163,6 +196,7 @@ struct facts {
 				      .volumes = -1,                                               \
 				      .containerd_store = UNKNOWN,                                 \
 				      .overlay2_possible = UNKNOWN},                               \
+			.port_proxies = UNKNOWN,                                                   \
 			.br_netfilter = UNKNOWN,                                                   \
 			.syslog_socket = UNKNOWN,                                                  \
 			.dockremap_user = UNKNOWN,                                                 \

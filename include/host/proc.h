@@ -29,6 +29,15 @@ void proc_scan(const char *root, struct proc_scan *ret);
 int proc_read(const char *root, pid_t pid, struct process_facts *ret, struct strlist *unseen,
 	      struct error *error);
 
+/* Whether the process has a child of that name, such as dockerd a docker-proxy for each published
+ * port. UNKNOWN when its children cannot be seen. */
+enum tristate proc_has_child(const char *root, pid_t pid, const char *name);
+
+/* Adds the ids of Docker's containers that have a process, each once: those that /proc/PID/cgroup
+ * shows in a group named docker/ID (cgroupfs) or docker-ID.scope (systemd). Of containers inside a
+ * container the outer one counts. */
+int proc_container_ids(const char *root, struct strlist *ret, struct error *error);
+
 /* YES when systemd is PID 1, the test of sd_booted(3). */
 enum tristate proc_systemd(const char *root);
 

@@ -26,6 +26,16 @@ static void unit_facts_done(struct unit_facts *unit)
 	free(unit->environment_files);
 }
 
+static void container_facts_done(struct container_facts *container)
+{
+	free(container->id);
+	free(container->name);
+	free(container->service);
+	free(container->started_at);
+	json_decref(container->log);
+	json_decref(container->ulimits);
+}
+
 void facts_done(struct facts *facts)
 {
 	free(facts->hostname);
@@ -41,6 +51,10 @@ void facts_done(struct facts *facts)
 	json_decref(facts->bridge);
 	json_decref(facts->containers);
 	json_decref(facts->volumes);
+	for (size_t i = 0; i < facts->container_count; i++)
+		container_facts_done(&facts->container_list[i]);
+	free(facts->container_list);
+	json_decref(facts->default_ulimits);
 	free(facts->data_root.path);
 	strlist_done(&facts->data_root.drivers);
 	for (size_t i = 0; i < facts->file_count; i++) {

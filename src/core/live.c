@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "core/ulimits.h"
 
 static json_t *member(const json_t *object, const char *key)
 {
@@ -111,6 +112,17 @@ static json_t *live_authorization_plugins(const struct facts *facts)
 	return json_is_array(list) ? json_incref(list) : json_array();
 }
 
+/* A daemon with userland-proxy has a docker-proxy process for each published port. */
+static json_t *live_userland_proxy(const struct facts *facts)
+{
+	return facts->port_proxies == UNKNOWN ? NULL : json_boolean(facts->port_proxies == YES);
+}
+
+static json_t *live_default_ulimits(const struct facts *facts)
+{
+	return json_incref(facts->default_ulimits);
+}
+
 static json_t *live_debug(const struct facts *facts)
 {
 	return member(facts->info, "Debug");
@@ -146,6 +158,8 @@ static const struct {
 	{"default-runtime", live_default_runtime},
 	{"labels", live_labels},
 	{"debug", live_debug},
+	{"userland-proxy", live_userland_proxy},
+	{"default-ulimits", live_default_ulimits},
 };
 
 json_t *live_value(const struct facts *facts, const char *const *path, size_t count)
@@ -168,5 +182,7 @@ bool live_agrees(const char *key, const json_t *configured, const json_t *in_for
 	/* 20.10 reports every filter but none as "default"; a path is reported only later. */
 	if (strcmp(key, "seccomp-profile") == 0)
 		return !text_equal(json_string_value(in_force), "unconfined");
+	if (strcmp(key, "default-ulimits") == 0)
+		return ulimits_agree(configured, in_force);
 	return json_equal(configured, in_force);
 }

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "core/flags.h"
 
 /* The highest hard nofile limit the daemon may give a container; UINT64_MAX when there is no bound
@@ -174,4 +175,35 @@ int judge_ulimits(struct judgement *judgement, struct setting *setting, struct e
 	if (setting->state == SETTING_MANUAL || setting->state == SETTING_BLOCKED)
 		judgement->complies = false;
 	return r;
+}
+
+/* The entry of that name, or NULL. */
+static const json_t *find_entry(const json_t *entries, const char *name)
+{
+	const char *key;
+	json_t *entry;
+
+	json_object_foreach ((json_t *)entries, key, entry)
+		if (text_equal(json_string_value(entry_member(entry, "Name")), name))
+			return entry;
+	return NULL;
+}
+
+bool ulimits_agree(const json_t *configured, const json_t *in_force)
+{
+	const char *key;
+	json_t *entry;
+
+	if (json_object_size(configured) != json_object_size(in_force))
+		return false;
+	json_object_foreach ((json_t *)configured, key, entry) {
+		const char *name = json_string_value(entry_member(entry, "Name"));
+		const json_t *other = name ? find_entry(in_force, name) : NULL;
+
+		if (!other ||
+		    !json_equal(entry_member(entry, "Soft"), entry_member(other, "Soft")) ||
+		    !json_equal(entry_member(entry, "Hard"), entry_member(other, "Hard")))
+			return false;
+	}
+	return true;
 }

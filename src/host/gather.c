@@ -15,6 +15,7 @@
 #include "host/account.h"
 #include "host/api.h"
 #include "host/clock.h"
+#include "host/containers.h"
 #include "host/dataroot.h"
 #include "host/file.h"
 #include "host/files.h"
@@ -511,6 +512,20 @@ static int read_data_root(struct gather *gather, struct error *error)
 	return r;
 }
 
+/* What the list of containers does not tell. Where nothing is stored this costs nothing. */
+static int read_containers(struct gather *gather, struct error *error)
+{
+	struct facts *facts = gather->facts;
+	bool publishes = false;
+
+	int r = containers_read(facts, error);
+	for (size_t i = 0; i < facts->container_count; i++)
+		publishes |= facts->container_list[i].publishes;
+	if (r == 0 && publishes && facts->process.pid)
+		facts->port_proxies = proc_has_child("", facts->process.pid, "docker-proxy");
+	return r < 0 ? r : containers_ask_ulimits(facts, deadline_in(gather, API_SECONDS), error);
+}
+
 static int work_meanwhile(struct gather *gather, struct error *error)
 {
 	const struct gather_options *options = gather->options;
@@ -539,6 +554,7 @@ int gather_facts(const struct gather_options *options, struct facts *ret, struct
 		read_replies,            /* waits for dockerd */
 		read_version,            /* told in a reply, or by the binary */
 		read_data_root,          /* told in a reply, or by the folders */
+		read_containers,         /* their own files, and what they tell of the daemon */
 	};
 	cleanup_facts struct facts facts = FACTS_EMPTY;
 	scoped(gather_done) struct gather gather = {.options = options, .facts = &facts};

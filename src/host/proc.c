@@ -20,6 +20,8 @@
 /* modules.dep of a distribution's kernel has about 600 kB. */
 #define MODULES_SIZE_MAX ((size_t)16 * 1024 * 1024)
 
+#define CONTAINER_ID_LENGTH 64 /* hexadecimal digits */
+
 /* ---- one process ---- */
 
 /* Reads a file of /proc/PID. Unreadable and vanished are not told apart by the caller: a process
@@ -234,6 +236,100 @@ void proc_scan(const char *root, struct proc_scan *ret)
 		if (pid)
 			scan_process(root, pid, ret);
 	}
+}
+
+/* ---- children and containers ---- */
+
+/* The numbers in a list, "553 560 ". */
+static bool names_child(const char *root, const char *list, const char *name)
+{
+	char *end;
+
+	for (const char *at = list; *at; at = end + strspn(end, " \n")) {
+		long pid = strtol(at, &end, 10);
+		if (end == at)
+			return false;
+		if (pid > 0 && pid <= INT32_MAX && process_is_called(root, (pid_t)pid, name))
+			return true;
+	}
+	return false;
+}
+
+enum tristate proc_has_child(const char *root, pid_t pid, const char *name)
+{
+	char path[PATH_MAX];
+	bool seen = false;
+
+	(void)snprintf(path, sizeof path, "%s/proc/%jd/task", root, (intmax_t)pid);
+	cleanup_closedir DIR *folder = opendir(path);
+	const struct dirent *entry;
+
+	/* A child belongs to the thread that made it. */
+	while (folder && (entry = readdir(folder))) {
+		cleanup_text_file struct text_file children = {.path = NULL};
+		char list[64];
+
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		(void)snprintf(list, sizeof list, "task/%.20s/children", entry->d_name);
+		if (read_of_process(root, pid, list, &children) < 0)
+			continue;
+		seen = true;
+		if (names_child(root, children.data, name))
+			return YES;
+	}
+	return seen ? NO : UNKNOWN;
+}
+
+/* The id in the text of a cgroup's path, or NULL: 64 hexadecimal digits behind "/docker/" or
+ * "/docker-". Borrowed. */
+static const char *find_container_id(const char *text)
+{
+	static const char prefix[] = "/docker";
+
+	for (const char *at = strstr(text, prefix); at; at = strstr(at + 1, prefix)) {
+		const char *id = at + strlen(prefix) + 1;
+		if ((id[-1] == '/' || id[-1] == '-') &&
+		    strspn(id, "0123456789abcdef") == CONTAINER_ID_LENGTH)
+			return id;
+	}
+	return NULL;
+}
+
+static int add_container_id(const char *root, pid_t pid, struct strlist *ids)
+{
+	cleanup_text_file struct text_file cgroup = {.path = NULL};
+
+	if (read_of_process(root, pid, "cgroup", &cgroup) < 0)
+		return 0;
+	const char *id = find_container_id(cgroup.data);
+	if (!id)
+		return 0;
+	cleanup_free char *copy = strndup(id, CONTAINER_ID_LENGTH);
+	if (!copy)
+		return -ENOMEM;
+	return strlist_contains(ids, copy) ? 0 : strlist_take(ids, take_ptr(copy));
+}
+
+int proc_container_ids(const char *root, struct strlist *ret, struct error *error)
+{
+	cleanup_strlist struct strlist ids = {.items = NULL};
+	char path[PATH_MAX];
+
+	(void)snprintf(path, sizeof path, "%s/proc", root);
+	cleanup_closedir DIR *folder = opendir(path);
+	const struct dirent *entry;
+
+	if (!folder)
+		return error_set_errno(error, errno, "list", path);
+	while ((entry = readdir(folder))) {
+		pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? parse_pid(entry->d_name) : 0;
+		if (pid && add_container_id(root, pid, &ids) < 0)
+			return error_set_oom(error);
+	}
+	*ret = ids;
+	ids = (struct strlist){.items = NULL};
+	return 0;
 }
 
 /* ---- the host ---- */

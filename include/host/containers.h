@@ -1,0 +1,20 @@
+/* Containers: what the list of the API does not tell of them. */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "core/facts.h"
+
+/* Fills container_list from facts->containers and from config.v2.json and hostconfig.json in the
+ * folder of each under the data root. Those are written by dockerd when it creates, starts and
+ * stops a container, and are the only place that says what it was created with; asking the API for
+ * each would cost ten times as much. Only root may read them: for others the containers stay
+ * unknown, with one sentence in unseen. Without facts->containers there is nothing to do. */
+int containers_read(struct facts *facts, struct error *error);
+
+/* Asks the daemon what limits it gives to a container that has none of its own, and sets
+ * default_ulimits. dockerd shows a container's limits together with its own defaults of this moment
+ * (daemon/inspect.go of 17.12 to 29.7), so that any such container tells, whether it runs or not;
+ * without one, or when the answer does not come in time, the limits stay unknown. */
+int containers_ask_ulimits(struct facts *facts, uint64_t deadline_us, struct error *error);
