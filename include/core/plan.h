@@ -25,6 +25,14 @@ enum setting_state {
 	SETTING_PENDING, /* in the file, not in force */
 };
 
+/* Why a setting is left alone. */
+enum skip_cause {
+	SKIP_DOES_NOT_APPLY, /* as live-restore on a swarm node */
+	SKIP_OPTION,         /* --skip */
+	SKIP_ONLY,           /* left out by --only */
+	SKIP_WAIVER,         /* the profile's */
+};
+
 struct setting {
 	const struct profile_row *row; /* borrowed from the plan's profile */
 	enum setting_state state;
@@ -36,6 +44,8 @@ struct setting {
 	char *reason;             /* a sentence or two; NULL when there is nothing to say */
 	struct strlist uncovered; /* existing containers that keep their old value */
 	bool rewrites; /* a file changes for it; false when only the daemon lags behind */
+	enum skip_cause skip_cause; /* of SETTING_SKIPPED */
+	const char *waived_until; /* of SKIP_WAIVER; borrowed from the profile, NULL: without end */
 };
 
 enum file_action {
@@ -74,9 +84,13 @@ struct plan {
 	struct planned_file *files;
 	size_t file_count;
 	enum plan_action action;
-	char *action_reason;      /* why not a gentler one; NULL when there is nothing to say */
+	char *action_reason; /* why not a gentler one; NULL when there is nothing to say */
+	bool release;        /* of reload+restart: live-restore goes off after, not on before */
+	bool stops;          /* the running containers are stopped before the restart … */
+	bool starts;         /* … and the same ones started after it, in the order of `stopped` */
+	struct strlist stopped;   /* their names; swarm looks after its tasks itself */
 	struct strlist warnings;  /* for people and for JSON */
-	struct strlist obstacles; /* why dockerd would not start even with the plan carried out */
+	struct strlist obstacles; /* why it cannot be carried out, a sentence each */
 };
 
 void plan_done(struct plan *plan);
@@ -87,6 +101,16 @@ void plan_done(struct plan *plan);
  * wrong type. `facts` must outlive the plan. */
 int plan_build(const struct facts *facts, struct profile *profile,
 	       const struct plan_options *options, struct plan *ret, struct error *error);
+
+/* Whether a setting would move the data root if it were carried out; one that is held counts. What
+ * is stored would be out of sight then, and how much that is may be worth asking. */
+bool plan_moves_data(const struct plan *plan);
+
+/* Adds to the reasons of such settings how many bytes are stored (-1: that cannot be told). */
+int plan_add_size(struct plan *plan, int64_t bytes, struct error *error);
+
+/* The plan without any part of the daemon in it: files only. */
+void plan_leave_daemon(struct plan *plan);
 
 /* How many settings are in this state. */
 size_t plan_count(const struct plan *plan, enum setting_state state);

@@ -1,6 +1,7 @@
 /* What the caller of the program asked for, on top of a profile. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <jansson.h>
@@ -17,11 +18,15 @@ struct skip {
 	char *reason; /* NULL: none given */
 };
 
+/* In `accept`: consent to a restart of the daemon that stops running containers. */
+#define ACCEPT_RESTART "restart"
+
 struct plan_options {
 	const struct want *wants;
 	size_t want_count;
 	const struct skip *skips;
 	size_t skip_count;
-	struct strlist only;   /* empty: every setting */
-	struct strlist accept; /* consent to held changes */
+	struct strlist only;     /* empty: every setting */
+	struct strlist accept;   /* consent to held changes; ACCEPT_RESTART is none's key */
+	bool restart_containers; /* stop and start them, so that network settings take effect */
 };

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "core/containers.h"
 
 /* A value that came as a flag cannot be changed in daemon.json: dockerd refuses a setting that is
  * given in both places (facts a.4). */
@@ -157,6 +158,33 @@ static int guard_experimental(struct judgement *judgement, struct setting *setti
 			      "unless experimental is true.");
 }
 
+/* What would be out of sight, and what would be stopped for it. */
+static int note_data_move(struct judgement *judgement, const char *key, struct error *error)
+{
+	const struct facts *facts = judgement->facts;
+	cleanup_container_refs struct container_refs up = {.items = NULL};
+	cleanup_free char *stored = stored_text(facts);
+	int r = stored ? containers_up(facts, &up, error) : error_set_oom(error);
+
+	if (r < 0)
+		return r;
+	cleanup_free char *names = container_names_text(&up);
+	if (!names)
+		return error_set_oom(error);
+	r = judgement_note(
+		judgement, error,
+		"It moves the data root%s%s: %s would be out of sight (not deleted: they "
+		"are back when this is taken back).",
+		facts->data_root.path ? " away from " : "",
+		facts->data_root.path ? facts->data_root.path : "", stored);
+	if (r == 0 && up.count)
+		r = judgement_note(judgement, error, "What runs is stopped first: %s.", names);
+	if (r == 0 && facts->swarm == YES)
+		r = judgement_note(judgement, error,
+				   "This node's part in its swarm would be out of sight, too.");
+	return r < 0 ? r : judgement_note(judgement, error, "To consent: --accept %s.", key);
+}
+
 static int guard_consent(struct judgement *judgement, struct setting *setting, struct error *error)
 {
 	const struct profile_row *row = setting->row;
@@ -177,14 +205,7 @@ static int guard_consent(struct judgement *judgement, struct setting *setting, s
 			judgement, error, "If it is changed, %s. To consent: --accept %s.",
 			row->consequence ? row->consequence : "something is taken away", row->key);
 
-	cleanup_free char *stored = stored_text(facts);
-	if (!stored)
-		return error_set_oom(error);
-	return judgement_note(judgement, error,
-			      "It moves the data root%s%s: %s would be out of sight (not deleted: "
-			      "they are back when this is taken back). To consent: --accept %s.",
-			      facts->data_root.path ? " away from " : "",
-			      facts->data_root.path ? facts->data_root.path : "", stored, row->key);
+	return note_data_move(judgement, row->key, error);
 }
 
 typedef int (*guard)(struct judgement *judgement, struct setting *setting, struct error *error);

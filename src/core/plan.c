@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "core/action.h"
+#include "core/containers.h"
 #include "core/jsontext.h"
 #include "core/mask.h"
 #include "core/rules.h"
@@ -102,6 +104,7 @@ void plan_done(struct plan *plan)
 		planned_file_done(&plan->files[i]);
 	free(plan->files);
 	free(plan->action_reason);
+	strlist_done(&plan->stopped);
 	strlist_done(&plan->warnings);
 	strlist_done(&plan->obstacles);
 	configuration_done(&plan->configuration);
@@ -149,7 +152,8 @@ static int check_keys(const struct plan *plan, const struct plan_options *option
 		if (!profile_find(&plan->profile, options->only.items[i]))
 			return unknown_setting(plan, "--only", options->only.items[i], error);
 	for (size_t i = 0; i < options->accept.count; i++)
-		if (!profile_find(&plan->profile, options->accept.items[i]))
+		if (strcmp(options->accept.items[i], ACCEPT_RESTART) != 0 &&
+		    !profile_find(&plan->profile, options->accept.items[i]))
 			return unknown_setting(plan, "--accept", options->accept.items[i], error);
 	return 0;
 }
@@ -254,10 +258,11 @@ static int apply_want(struct plan *plan, const struct want *want, struct error *
 /* --- why a setting is left alone ---------------------------------------------------------------
  */
 
-static int skip_with(struct setting *setting, struct error *error, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+static int skip_with(struct setting *setting, enum skip_cause cause, struct error *error,
+		     const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-static int skip_with(struct setting *setting, struct error *error, const char *format, ...)
+static int skip_with(struct setting *setting, enum skip_cause cause, struct error *error,
+		     const char *format, ...)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_EMPTY;
 	va_list arguments;
@@ -267,6 +272,7 @@ static int skip_with(struct setting *setting, struct error *error, const char *f
 	va_end(arguments);
 	free(setting->reason);
 	setting->state = SETTING_SKIPPED;
+	setting->skip_cause = cause;
 	setting->reason = strbuf_finish(&text);
 	return setting->reason ? 0 : error_set_oom(error);
 }
@@ -280,7 +286,8 @@ static int apply_waiver(struct builder *builder, const struct profile_skip *waiv
 		return warn(builder, error,
 			    "The waiver for %s ended on %s (%s): the setting is planned again.",
 			    waiver->key, waiver->until, waiver->reason);
-	return skip_with(setting, error, "%s%s%s%s", waiver->reason,
+	setting->waived_until = waiver->until;
+	return skip_with(setting, SKIP_WAIVER, error, "%s%s%s%s", waiver->reason,
 			 waiver->until ? " (until " : "", waiver->until ? waiver->until : "",
 			 waiver->until ? ")" : "");
 }
@@ -294,11 +301,11 @@ static int apply_skips(struct builder *builder, struct setting *setting, struct 
 
 	for (size_t i = 0; i < options->skip_count; i++)
 		if (strcmp(options->skips[i].key, key) == 0)
-			return skip_with(setting, error, "%s",
+			return skip_with(setting, SKIP_OPTION, error, "%s",
 					 options->skips[i].reason ? options->skips[i].reason
 								  : "Left alone with --skip.");
 	if (options->only.count && !strlist_contains(&options->only, key))
-		return skip_with(setting, error, "Left out by --only.");
+		return skip_with(setting, SKIP_ONLY, error, "Left out by --only.");
 	for (size_t i = 0; r == 0 && i < profile->skip_count; i++)
 		if (strcmp(profile->skips[i].key, key) == 0)
 			r = apply_waiver(builder, &profile->skips[i], setting, error);
@@ -317,25 +324,19 @@ static char *join_notes(const struct strlist *notes)
 	return strbuf_finish(&text);
 }
 
-/* dockerd copies these into a container when it is created (facts b.6, b.7), so existing containers
- * keep what they have until they are created anew. */
-static bool is_copied_at_creation(const char *key)
-{
-	return strcmp(key, "log-driver") == 0 || text_starts_with(key, "log-opts") ||
-	       strcmp(key, "no-new-privileges") == 0;
-}
-
+/* Existing containers keep what they were created with, whatever the daemon has by now. */
 static int list_uncovered(const struct facts *facts, struct setting *setting, struct error *error)
 {
-	if (setting->state != SETTING_CHANGE || !is_copied_at_creation(setting->row->key))
+	bool concerned = setting->state == SETTING_CHANGE || setting->state == SETTING_OK ||
+			 setting->state == SETTING_HELD;
+
+	if (!concerned || !container_copies(setting->row->key))
 		return 0;
-	for (size_t i = 0; i < json_array_size(facts->containers); i++) {
-		const json_t *names =
-			json_object_get(json_array_get(facts->containers, i), "Names");
-		const char *name = json_string_value(json_array_get(names, 0));
-		if (!name)
+	for (size_t i = 0; i < facts->container_count; i++) {
+		const struct container_facts *container = &facts->container_list[i];
+		if (container_covers(container, setting->row, setting->wanted))
 			continue;
-		if (strlist_add(&setting->uncovered, name[0] == '/' ? name + 1 : name) < 0)
+		if (strlist_add(&setting->uncovered, container->name) < 0)
 			return error_set_oom(error);
 	}
 	strlist_sort(&setting->uncovered);
@@ -365,23 +366,29 @@ static int judge_setting(struct builder *builder, struct setting *setting, struc
 	if (r < 0 || setting->state != SETTING_CHANGE)
 		return r;
 	r = edits_apply_document(&judgement.edits, builder->intended, error);
-	if (r == 0)
-		r = edits_move(changes, &judgement.edits, error);
-	return r < 0 ? r : list_uncovered(builder->facts, setting, error);
+	return r < 0 ? r : edits_move(changes, &judgement.edits, error);
 }
 
-/* Puts the changes of all settings together, in the order of the profile. */
-static int collect_changes(struct builder *builder, struct error *error)
+/* daemon.json as it is to be, from the settings that are still to be changed. */
+static int intend(struct builder *builder, struct error *error)
 {
 	json_t *intended = json_deep_copy(builder->plan->configuration.document);
 	int r = intended ? 0 : error_set_oom(error);
 
 	for (size_t i = 0; r == 0 && i < builder->plan->setting_count; i++)
-		r = edits_move(&builder->edits, &builder->changes[i], error);
-	if (r == 0)
-		r = edits_apply_document(&builder->edits, intended, error);
+		r = edits_apply_document(&builder->changes[i], intended, error);
 	json_decref(builder->intended);
 	builder->intended = intended;
+	return r;
+}
+
+/* Puts the changes of all settings together, in the order of the profile. */
+static int collect_changes(struct builder *builder, struct error *error)
+{
+	int r = intend(builder, error);
+
+	for (size_t i = 0; r == 0 && i < builder->plan->setting_count; i++)
+		r = edits_move(&builder->edits, &builder->changes[i], error);
 	return r;
 }
 
@@ -409,7 +416,7 @@ static int judge_settings(struct builder *builder, struct error *error)
 						  error);
 		}
 	}
-	return r < 0 ? r : collect_changes(builder, error);
+	return r;
 }
 
 /* --- files -------------------------------------------------------------------------------------
@@ -477,8 +484,8 @@ static int review(struct builder *builder, const char *text, size_t length, bool
 
 	for (size_t i = 0; r == 0 && i < after.count; i++)
 		if (after.items[i].fatal &&
-		    strlist_addf(&plan->obstacles, "%s: %s", after.items[i].key,
-				 after.items[i].text) < 0)
+		    strlist_addf(&plan->obstacles, "dockerd would not start: %s: %s",
+				 after.items[i].key, after.items[i].text) < 0)
 			r = error_set_oom(error);
 	for (size_t i = 0; r == 0 && i < before->count; i++) {
 		const struct finding *finding = &before->items[i];
@@ -558,70 +565,149 @@ static int plan_modes(struct builder *builder, struct error *error)
 /* --- what the daemon has to do -------------------------------------------------------------------
  */
 
-/* Why a SIGHUP would do harm on this host, or NULL (facts b.4, b.10). */
-static const char *reload_trap(const struct builder *builder)
+static struct action_question question_of(const struct builder *builder)
 {
-	const struct configuration *configuration = &builder->plan->configuration;
-	const json_t *document = builder->intended;
-
-	for (size_t i = 0; i < configuration->flags.count; i++)
-		if (text_equal(configuration->flags.items[i].option->flag, "authorization-plugin"))
-			return "A reload would drop the authorization plugins that are given as "
-			       "flags, so dockerd is restarted only.";
-	if (json_is_true(json_object_get(document, "userland-proxy")) &&
-	    !json_object_get(document, "userland-proxy-path") &&
-	    dockerver_at_least(configuration->version, 25, 0))
-		return "dockerd refuses every reload while \"userland-proxy\": true stands in "
-		       "daemon.json, so it is restarted only.";
-	return NULL;
+	return (struct action_question){
+		.facts = builder->facts,
+		.options = builder->options,
+		.configuration = &builder->plan->configuration,
+		.intended = builder->intended,
+		.settings = builder->plan->settings,
+		.count = builder->plan->setting_count,
+	};
 }
 
-/* Whether a reload would switch live-restore on. */
-static bool reload_keeps_containers(const struct plan *plan)
+static int hold(struct builder *builder, size_t index, const char *why, struct error *error)
 {
-	for (size_t i = 0; i < plan->setting_count; i++)
-		if (strcmp(plan->settings[i].row->key, "live-restore") == 0)
-			return plan->settings[i].state == SETTING_CHANGE &&
-			       plan->settings[i].effect == EFFECT_RELOAD &&
-			       json_is_true(plan->settings[i].wanted);
-	return false;
+	struct setting *setting = &builder->plan->settings[index];
+	char *reason = NULL;
+
+	if (asprintf(&reason, "%s%s%s", setting->reason ? setting->reason : "",
+		     setting->reason ? " " : "", why) < 0)
+		return error_set_oom(error);
+	free(setting->reason);
+	setting->reason = reason;
+	setting->state = SETTING_HELD;
+	edits_done(&builder->changes[index]);
+	return 0;
 }
 
-/* Network settings that are in the file already wait for a start without containers; a restart that
- * keeps them running would gain nothing. */
-static bool restart_helps(const struct builder *builder, const struct setting *setting)
+/* Where a restart would stop containers that nobody has consented to stop, what needs one is held,
+ * and the rest goes on. What is left may still need one: a reload that would do harm. */
+static int hold_what_stops(struct builder *builder, struct error *error)
 {
-	return setting->effect != EFFECT_CONTAINERS || setting->rewrites ||
-	       builder->facts->data_root.containers_running <= 0;
+	struct action_question question = question_of(builder);
+	struct action_answer answer;
+	int r = intend(builder, error);
+
+	question.intended = builder->intended;
+	while (r == 0 && (action_decide(&question, &answer), answer.needs_consent)) {
+		cleanup_free char *why = action_hold_text(&question, &answer);
+		if (!why)
+			return error_set_oom(error);
+		for (size_t i = 0; r == 0 && i < question.count; i++)
+			if (action_needs_restart(&question, &answer, &question.settings[i]))
+				r = hold(builder, i, why, error);
+		if (r == 0)
+			r = intend(builder, error);
+		question.intended = builder->intended;
+	}
+	return r;
+}
+
+static int name_stopped(const struct facts *facts, struct plan *plan, struct error *error)
+{
+	cleanup_container_refs struct container_refs up = {.items = NULL};
+	int r = containers_up(facts, &up, error);
+
+	for (size_t i = 0; r == 0 && i < up.count; i++)
+		if (strlist_add(&plan->stopped, up.items[i]->name) < 0)
+			r = error_set_oom(error);
+	return r;
 }
 
 static int decide_action(struct builder *builder, struct error *error)
 {
 	struct plan *plan = builder->plan;
-	const struct facts *facts = builder->facts;
-	bool live = json_is_true(json_object_get(facts->info, "LiveRestoreEnabled"));
-	const char *trap = reload_trap(builder);
-	bool reload = false;
-	bool restart = false;
+	const struct action_question question = question_of(builder);
+	struct action_answer answer;
 
-	if (facts->daemon != DAEMON_RUNNING)
-		return 0;
-	for (size_t i = 0; i < plan->setting_count; i++) {
-		const struct setting *setting = &plan->settings[i];
-		if (setting->state != SETTING_CHANGE || !restart_helps(builder, setting))
-			continue;
-		reload |= setting->effect == EFFECT_RELOAD;
-		restart |= setting->effect > EFFECT_RELOAD;
+	action_decide(&question, &answer);
+	plan->action = answer.action;
+	plan->release = answer.release;
+	plan->stops = answer.stops;
+	plan->starts = answer.starts;
+	if (answer.reason) {
+		plan->action_reason = strdup(answer.reason);
+		if (!plan->action_reason)
+			return error_set_oom(error);
 	}
-	bool keep =
-		facts->data_root.containers_running > 0 && !live && reload_keeps_containers(plan);
-	if (restart)
-		plan->action = keep && !trap ? ACTION_RELOAD_RESTART : ACTION_RESTART;
-	else if (reload)
-		plan->action = trap ? ACTION_RESTART : ACTION_RELOAD;
-	if (trap && (keep || (reload && !restart))) {
-		plan->action_reason = strdup(trap);
-		return plan->action_reason ? 0 : error_set_oom(error);
+	int r = plan->stops ? name_stopped(builder->facts, plan, error) : 0;
+	return r < 0 ? r : action_obstacles(&question, &answer, &plan->obstacles, error);
+}
+
+void plan_leave_daemon(struct plan *plan)
+{
+	plan->action = ACTION_NONE;
+	plan->release = false;
+	plan->stops = false;
+	plan->starts = false;
+	strlist_done(&plan->stopped);
+	free(plan->action_reason);
+	plan->action_reason = NULL;
+}
+
+static bool moves_data(const struct setting *setting)
+{
+	return setting->effect == EFFECT_DATA &&
+	       (setting->state == SETTING_CHANGE || setting->state == SETTING_HELD);
+}
+
+bool plan_moves_data(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->setting_count; i++)
+		if (moves_data(&plan->settings[i]))
+			return true;
+	return false;
+}
+
+/* "1.4 GB": as docker itself counts, in powers of ten. */
+static void add_bytes(struct strbuf *text, int64_t bytes)
+{
+	static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB"};
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	while (value >= 1000 && unit + 1 < array_size(units)) {
+		value /= 1000;
+		unit++;
+	}
+	(void)strbuf_addf(text, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+}
+
+int plan_add_size(struct plan *plan, int64_t bytes, struct error *error)
+{
+	for (size_t i = 0; i < plan->setting_count; i++) {
+		struct setting *setting = &plan->settings[i];
+		cleanup_strbuf struct strbuf text = STRBUF_EMPTY;
+
+		if (!moves_data(setting))
+			continue;
+		(void)strbuf_addf(&text, "%s%sWhat is stored takes ",
+				  setting->reason ? setting->reason : "",
+				  setting->reason ? " " : "");
+		if (bytes < 0)
+			(void)strbuf_adds(&text,
+					  "an amount of disk that dockerd did not tell in time.");
+		else
+			add_bytes(&text, bytes);
+		if (bytes >= 0)
+			(void)strbuf_adds(&text, " of disk.");
+		char *reason = strbuf_finish(&text);
+		if (!reason)
+			return error_set_oom(error);
+		free(setting->reason);
+		setting->reason = reason;
 	}
 	return 0;
 }
@@ -677,6 +763,12 @@ static int build(struct builder *builder, struct error *error)
 	if (!builder->intended)
 		return error_set_oom(error);
 	r = judge_settings(builder, error);
+	if (r == 0)
+		r = hold_what_stops(builder, error);
+	for (size_t i = 0; r == 0 && i < plan->setting_count; i++)
+		r = list_uncovered(builder->facts, &plan->settings[i], error);
+	if (r == 0)
+		r = collect_changes(builder, error);
 	if (r == 0)
 		r = collect_warnings(builder, error);
 	if (r == 0)

@@ -2,6 +2,7 @@
 #include "harness.h"
 
 #include "core/builtin.h"
+#include "core/check.h"
 #include "core/plan.h"
 #include "core/rules.h"
 
@@ -62,6 +63,42 @@ static void read_config(const json_t *object, struct facts *facts)
 	}
 }
 
+static enum container_state state_of(const json_t *item)
+{
+	const char *state = json_string_value(json_object_get(item, "State"));
+
+	if (!state || strcmp(state, "running") == 0)
+		return CONTAINER_RUNNING;
+	return strcmp(state, "paused") == 0 ? CONTAINER_PAUSED : CONTAINER_DOWN;
+}
+
+/* "containers_list": what the API and the containers' own files say, in one. */
+static void read_containers(const json_t *array, struct facts *facts)
+{
+	facts->containers = json_incref((json_t *)array);
+	facts->container_count = json_array_size(array);
+	facts->container_list = calloc(facts->container_count + 1, sizeof *facts->container_list);
+	for (size_t i = 0; i < facts->container_count; i++) {
+		const json_t *item = json_array_get(array, i);
+		const char *name = json_string_value(json_object_get(item, "name"));
+		const char *started = json_string_value(json_object_get(item, "started"));
+		const char *service = json_string_value(json_object_get(item, "service"));
+
+		facts->container_list[i] = (struct container_facts){
+			.id = strdup(name),
+			.name = strdup(name),
+			.state = state_of(item),
+			.service = service ? strdup(service) : NULL,
+			.known = !json_is_true(json_object_get(item, "hidden")),
+			.started_at = started ? strdup(started) : NULL,
+			.auto_remove = json_is_true(json_object_get(item, "rm")),
+			.no_new_privileges =
+				json_is_true(json_object_get(item, "no_new_privileges")),
+			.log = json_incref(json_object_get(item, "log")),
+		};
+	}
+}
+
 static void read_facts(const json_t *object, struct facts *facts)
 {
 	const char *version = json_string_value(json_object_get(object, "version"));
@@ -76,7 +113,9 @@ static void read_facts(const json_t *object, struct facts *facts)
 	facts->daemon = !daemon ? DAEMON_RUNNING : DAEMON_STOPPED;
 	facts->info = json_incref(json_object_get(object, "info"));
 	facts->bridge = json_incref(json_object_get(object, "bridge"));
-	facts->containers = json_incref(json_object_get(object, "containers_list"));
+	read_containers(json_object_get(object, "containers_list"), facts);
+	facts->default_ulimits = json_incref(json_object_get(object, "default_ulimits"));
+	facts->port_proxies = tristate_of(json_object_get(object, "port_proxies"));
 	facts->data_root.path = strdup("/var/lib/docker");
 	facts->data_root.images = count_of(object, "images");
 	facts->data_root.containers = count_of(object, "containers");
@@ -122,6 +161,7 @@ static void read_options(json_t *object, struct plan_options *options)
 			(struct skip){(char *)key, (char *)json_string_value(value)};
 	list_of(json_object_get(object, "only"), &options->only);
 	list_of(json_object_get(object, "accept"), &options->accept);
+	options->restart_containers = json_object_get(object, "containers") != NULL;
 }
 
 static const struct setting *find_setting(const struct plan *plan, const char *key)
@@ -202,6 +242,72 @@ static void expect_after(const char *name, const struct plan *plan, const json_t
 		      "%s: daemon.json becomes\n%s", name, config->after);
 }
 
+/* "stops": the names of those that are stopped, in order; "starts": whether they are started again.
+ */
+static void expect_stops(const char *name, const struct plan *plan, const json_t *expected)
+{
+	const json_t *stops = json_object_get(expected, "stops");
+	const json_t *starts = json_object_get(expected, "starts");
+
+	ck_assert_msg(plan->stops == (stops != NULL), "%s: containers are %sstopped", name,
+		      plan->stops ? "" : "not ");
+	ck_assert_uint_eq(plan->stopped.count, json_array_size(stops));
+	for (size_t i = 0; i < plan->stopped.count; i++)
+		ck_assert_str_eq(plan->stopped.items[i],
+				 json_string_value(json_array_get(stops, i)));
+	ck_assert_msg(plan->starts == json_is_true(starts), "%s: they are %sstarted again", name,
+		      plan->starts ? "" : "not ");
+}
+
+static const struct check_row *find_row(const struct check *check, const char *key)
+{
+	for (size_t i = 0; i < check->count; i++)
+		if (strcmp(check->rows[i].setting->row->key, key) == 0)
+			return &check->rows[i];
+	return NULL;
+}
+
+static void expect_value(const char *name, const char *key, const char *column, const json_t *value,
+			 const json_t *expected)
+{
+	const json_t *got = value ? value : json_null();
+
+	ck_assert_msg(!expected || json_equal(got, expected), "%s: %s of %s is %s", name, column,
+		      key, json_dumps(got, JSON_ENCODE_ANY));
+}
+
+/* "check": what the audit of the same host says, by key; null: the row is left out. */
+static void expect_check(const char *name, const struct facts *facts, const struct plan *plan,
+			 const json_t *expected)
+{
+	cleanup_check struct check check = {.rows = NULL};
+	struct error error = ERROR_NONE;
+	const char *key;
+	json_t *value;
+
+	ck_assert_int_eq(check_build(facts, plan, &check, &error), 0);
+	json_object_foreach ((json_t *)expected, key, value) {
+		const struct check_row *row = find_row(&check, key);
+
+		if (json_is_null(value)) {
+			ck_assert_msg(!row, "%s: %s is there", name, key);
+			continue;
+		}
+		ck_assert_msg(row != NULL, "%s: %s is not there", name, key);
+		ck_assert_str_eq(verdict_name(row->verdict),
+				 json_string_value(json_object_get(value, "verdict")));
+		expect_value(name, key, "file", row->file, json_object_get(value, "file"));
+		expect_value(name, key, "flag", row->flag, json_object_get(value, "flag"));
+		expect_value(name, key, "in force", row->in_force,
+			     json_object_get(value, "in_force"));
+		if (json_object_get(value, "line"))
+			ck_assert_int_eq((int)row->line,
+					 json_integer_value(json_object_get(value, "line")));
+	}
+	if (json_object_get(expected, "icc"))
+		ck_assert_int_eq(check_complies(&check), check.counts[VERDICT_FAIL] == 0);
+}
+
 static void expect_plan(const char *name, const struct plan *plan, const json_t *expected)
 {
 	json_t *settings = json_object_get(expected, "settings");
@@ -215,6 +321,7 @@ static void expect_plan(const char *name, const struct plan *plan, const json_t 
 		expect_setting(name, plan, key, value);
 	if (after)
 		expect_after(name, plan, after);
+	expect_stops(name, plan, expected);
 	if (action)
 		ck_assert_msg(strcmp(plan_action_name(plan->action), action) == 0,
 			      "%s: the action is %s", name, plan_action_name(plan->action));
@@ -283,6 +390,7 @@ static void run_case(const char *name)
 	} else {
 		ck_assert_msg(r == 0, "%s: %s %s: %s", name, error.step, error.path, error.text);
 		expect_plan(name, &plan, expected);
+		expect_check(name, &facts, &plan, json_object_get(expected, "check"));
 	}
 	free((void *)options.wants);
 	free((void *)options.skips);

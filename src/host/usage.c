@@ -1,0 +1,51 @@
+#include "host/usage.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "host/clock.h"
+#include "host/http.h"
+
+#define ANSWER_US 250000
+#define REPLY_MAX ((size_t)16 * 1024 * 1024)
+
+static int64_t volumes_size(const json_t *usage)
+{
+	const json_t *volumes = json_object_get(usage, "Volumes");
+	int64_t bytes = 0;
+
+	for (size_t i = 0; i < json_array_size(volumes); i++) {
+		const json_t *data = json_object_get(json_array_get(volumes, i), "UsageData");
+		/* -1 where the volume's driver cannot tell. */
+		int64_t size = json_integer_value(json_object_get(data, "Size"));
+		bytes += size > 0 ? size : 0;
+	}
+	return bytes;
+}
+
+int usage_ask(const char *socket_path, int64_t *ret, struct error *error)
+{
+	struct http_request request;
+	int64_t bytes = -1;
+
+	if (!socket_path || !*socket_path) {
+		*ret = bytes;
+		return 0;
+	}
+	http_start(&request, socket_path, "/system/df?type=image&type=volume", REPLY_MAX);
+	http_finish(&request, 1, clock_now_us() + ANSWER_US);
+	if (request.result == 0 && request.reply.status == 200) {
+		json_auto_t *usage =
+			json_loadb(request.reply.body, request.reply.body_length, 0, NULL);
+		const json_t *layers = json_object_get(usage, "LayersSize");
+		if (json_is_integer(layers))
+			bytes = json_integer_value(layers) + volumes_size(usage);
+	}
+	int r = request.result == -ENOMEM ? error_set_oom(error) : 0;
+	http_request_done(&request);
+	if (r == 0)
+		*ret = bytes;
+	return r;
+}
