@@ -29,6 +29,10 @@ struct daemon {
 void daemon_done(struct daemon *daemon);
 #define cleanup_daemon scoped(daemon_done)
 
+/* What waiting for the daemon goes by: the timeout from now on, the person at the keyboard,
+ * progress. */
+struct wait daemon_wait(const struct daemon *daemon);
+
 /* Runs `step` as a phase: progress is told of its begin and end, and its time is kept. */
 int daemon_phase(struct daemon *daemon, enum phase phase, const char *text,
 		 int (*step)(void *context, struct error *error), void *context,

@@ -43,16 +43,19 @@ struct report {
 	size_t proof_count;
 	int64_t downtime_us; /* from the call that restarts until the API answered; -1 no restart */
 	uint64_t phase_us[PHASE_COUNT];
-	int64_t containers_before; /* -1: not known */
-	int64_t containers_kept;
-	struct strlist containers_lost;
+	int64_t containers_before;         /* that were up; -1: not known */
+	int64_t containers_kept;           /* have run all the time */
+	int64_t containers_restarted;      /* were stopped, or lost, and run again */
+	struct strlist containers_stopped; /* were stopped as planned, and are out of sight now */
+	struct strlist containers_lost;    /* do not run any more, and should */
 };
 
 #define REPORT_EMPTY                                                                               \
 	((struct report){.outcome = OUTCOME_REFUSED,                                               \
 			 .downtime_us = -1,                                                        \
 			 .containers_before = -1,                                                  \
-			 .containers_kept = -1})
+			 .containers_kept = -1,                                                    \
+			 .containers_restarted = -1})
 
 void report_done(struct report *report);
 #define cleanup_report scoped(report_done)
@@ -66,12 +69,21 @@ const char *outcome_name(enum outcome outcome, enum txn_kind kind);
 int transaction_from_plan(const struct plan *plan, const struct facts *facts,
 			  const struct store *store, struct txn *ret, struct error *error);
 
-/* The transaction that undoes `done` (loaded with its bytes). Files that were edited since are an
- * error (-ESTALE) unless force is set; *ret_differences (may be NULL) then has the differences for
- * people, secrets masked, also on failure. A file that already is as it was before is left out. */
+struct undo_options {
+	bool force;              /* overwrite files that were edited since */
+	bool restart_containers; /* stop and start them, so that network settings take effect */
+	const struct strlist
+		*accept; /* consent to what stops containers, as in struct plan_options */
+};
+
+/* The transaction that undoes `done` (loaded with its bytes). Containers that were stopped for it
+ * are started again; those that would have to be stopped for going back are an error (-EBUSY)
+ * without consent. Files that were edited since are an error (-ESTALE) unless force is set;
+ * *ret_differences (may be NULL) then has the differences for people, secrets masked, also on
+ * failure. A file that already is as it was before is left out. */
 int transaction_from_txn(const struct txn *done, const struct facts *facts,
-			 const struct store *store, bool force, struct txn *ret,
-			 struct strlist *ret_differences, struct error *error);
+			 const struct store *store, const struct undo_options *options,
+			 struct txn *ret, struct strlist *ret_differences, struct error *error);
 
 /* Whether its action can be carried out here, and does not stop what need not stop: without
  * systemd's knowledge of the unit there is no restart. */
@@ -87,7 +99,7 @@ void transaction_run(struct txn *txn, const struct facts *facts,
 void transaction_undo(struct txn *txn, bool force, const struct transaction_options *options,
 		      struct report *ret);
 
-/* Finishes or undoes the transaction `id`, which is the pending one (store_pending()). An error means
- * that it could be neither; *ret says what became of the host. */
+/* Finishes or undoes the transaction `id`, which is the pending one (store_pending()). An error
+ * means that it could be neither; *ret says what became of the host. */
 int transaction_recover(const struct transaction_options *options, const char *id, bool force,
 			struct report *ret, struct error *error);

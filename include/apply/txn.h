@@ -49,6 +49,18 @@ struct expectation {
 	enum effect effect;
 };
 
+/* A container, by what is needed to start it again. */
+struct txn_container {
+	char *id;
+	char *name;
+	bool paused;
+};
+
+struct txn_containers {
+	struct txn_container *items;
+	size_t count;
+};
+
 struct txn {
 	char *id; /* sorts by time */
 	enum txn_kind kind;
@@ -76,10 +88,26 @@ struct txn {
 	size_t file_count;
 	struct expectation *expectations;
 	size_t expectation_count;
+	/* Containers that were up before, in the order in which they had been started. Whatever
+	 * becomes of the transaction, undoing it leaves none of them down. */
+	struct txn_containers running;
+	bool stops;                   /* they are stopped before the restart */
+	struct txn_containers starts; /* started after it, in this order */
 };
 
 void txn_done(struct txn *txn);
 #define cleanup_txn scoped(txn_done)
+
+/* Appends a copy. */
+int txn_containers_add(struct txn_containers *list, const char *id, const char *name, bool paused,
+		       struct error *error);
+
+/* Replaces *to by a copy. */
+int txn_containers_copy(const struct txn_containers *from, struct txn_containers *to,
+			struct error *error);
+
+/* Whether this is an id as dockerd makes them: it becomes a part of a path of its API. */
+bool txn_container_id_is_valid(const char *id);
 
 /* Names in records and in JSON documents. */
 const char *txn_kind_name(enum txn_kind kind);
@@ -88,6 +116,9 @@ const char *txn_daemon_name(enum daemon_state daemon); /* absent, stopped, runni
 
 /* A moment as records have it, "2026-11-23T21:44:55Z", as a new string. */
 int txn_time_text(time_t moment, char **ret, struct error *error);
+
+/* Whether it moves the data root, away or back. */
+bool txn_moves_data(const struct txn *txn);
 
 /* COMMITTED or ROLLED_BACK. */
 bool txn_is_final(const struct txn *txn);

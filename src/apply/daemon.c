@@ -40,6 +40,11 @@ static struct wait wait_in(const struct daemon *daemon, unsigned seconds)
 	};
 }
 
+struct wait daemon_wait(const struct daemon *daemon)
+{
+	return wait_in(daemon, daemon->timeout_seconds);
+}
+
 int daemon_phase(struct daemon *daemon, enum phase phase, const char *text,
 		 int (*step)(void *context, struct error *error), void *context,
 		 struct error *error)
@@ -66,7 +71,7 @@ static int open_manager(struct daemon *daemon, const struct wait *wait, struct e
 
 int daemon_reload_units(struct daemon *daemon, struct error *error)
 {
-	const struct wait wait = wait_in(daemon, daemon->timeout_seconds);
+	const struct wait wait = daemon_wait(daemon);
 	int r = open_manager(daemon, &wait, error);
 
 	return r < 0 ? r : manager_reload(daemon->manager, &wait, error);
@@ -74,7 +79,7 @@ int daemon_reload_units(struct daemon *daemon, struct error *error)
 
 int daemon_moment(struct daemon *daemon, struct unit_moment *ret, struct error *error)
 {
-	const struct wait wait = wait_in(daemon, daemon->timeout_seconds);
+	const struct wait wait = daemon_wait(daemon);
 	int r = open_manager(daemon, &wait, error);
 
 	return r < 0 ? r : manager_unit(daemon->manager, daemon->unit, &wait, ret, error);
@@ -137,7 +142,7 @@ static int ask_until_good(struct daemon *daemon, const char *path,
 			  bool (*good)(const json_t *reply, const void *context),
 			  const void *context, const char *what, struct error *error)
 {
-	const struct wait wait = wait_in(daemon, daemon->timeout_seconds);
+	const struct wait wait = daemon_wait(daemon);
 	uint64_t watch = clock_now_us() + WATCH_US;
 	int r = open_manager(daemon, &wait, error);
 
@@ -177,7 +182,7 @@ static bool live_restore_is(const json_t *info, const void *context)
 
 int daemon_reload(struct daemon *daemon, bool live_restore, struct error *error)
 {
-	const struct wait wait = wait_in(daemon, daemon->timeout_seconds);
+	const struct wait wait = daemon_wait(daemon);
 	int r = open_manager(daemon, &wait, error);
 
 	if (r == 0)
@@ -211,7 +216,7 @@ static uint64_t realtime_us(void)
 static int restart_job(void *context, struct error *error)
 {
 	struct daemon *daemon = context;
-	const struct wait wait = wait_in(daemon, daemon->timeout_seconds);
+	const struct wait wait = daemon_wait(daemon);
 	struct unit_moment moment;
 	char socket[256];
 

@@ -1,14 +1,17 @@
 #include "apply/transaction.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "apply/containers.h"
 #include "apply/journal.h"
 #include "apply/run.h"
 #include "apply/switch.h"
 #include "apply/wait.h"
 #include "base/text.h"
+#include "core/containers.h"
 #include "core/dockerlog.h"
 #include "host/clock.h"
 
@@ -43,6 +46,7 @@ void report_done(struct report *report)
 	strlist_done(&report->advice);
 	strlist_done(&report->notes);
 	free(report->proofs);
+	strlist_done(&report->containers_stopped);
 	strlist_done(&report->containers_lost);
 	*report = REPORT_EMPTY;
 }
@@ -174,14 +178,50 @@ static int tell(struct run *run, struct error *error)
 	return r < 0 ? r : tell_systemd(run, error);
 }
 
+static int stop_containers(void *context, struct error *error)
+{
+	struct run *run = context;
+
+	return containers_stop(&run->daemon, &run->txn->running, error);
+}
+
+static int start_containers(void *context, struct error *error)
+{
+	struct run *run = context;
+	cleanup_strlist struct strlist gone = {.items = NULL};
+	int r = containers_start(&run->daemon, &run->txn->starts, false, &gone, error);
+
+	if (r == 0 && gone.count)
+		r = error_set(error, -EIO, "start", gone.items[0],
+			      "it does not exist any more, so it cannot be started again");
+	return r;
+}
+
+/* A phase that says how many containers it is about. */
+static int containers_phase(struct run *run, enum phase phase, const char *verb, size_t count,
+			    int (*step)(void *context, struct error *error), struct error *error)
+{
+	char text[80];
+
+	(void)snprintf(text, sizeof text, "%s %zu container%s", verb, count, count == 1 ? "" : "s");
+	return daemon_phase(&run->daemon, phase, text, step, run, error);
+}
+
 static int restart(struct run *run, struct error *error)
 {
+	const struct txn *txn = run->txn;
 	int r = check_interrupt(run, error);
 
+	if (r == 0 && txn->stops)
+		r = containers_phase(run, PHASE_STOP, "stop", txn->running.count, stop_containers,
+				     error);
 	if (r == 0)
 		r = daemon_restart(&run->daemon, error);
 	if (r == 0)
 		run->report->downtime_us = run->daemon.downtime_us;
+	if (r == 0 && txn->starts.count)
+		r = containers_phase(run, PHASE_START, "start", txn->starts.count, start_containers,
+				     error);
 	return r;
 }
 
@@ -250,10 +290,14 @@ static int act(struct run *run, struct error *error)
 static enum proof prove_one(const struct txn *txn, const struct expectation *expectation,
 			    const struct facts *after)
 {
-	return txn->kind == TXN_APPLY
-		       ? proof_of(after, expectation->key, expectation->wanted, expectation->effect)
-		       : proof_of_return(after, expectation->key, expectation->wanted,
-					 expectation->effect);
+	enum proof proof = txn->kind == TXN_APPLY
+				   ? proof_of(after, expectation->key, expectation->wanted,
+					      expectation->effect)
+				   : proof_of_return(after, expectation->key, expectation->wanted,
+						     expectation->effect);
+
+	/* None ran when the daemon started, so there is nothing to wait for. */
+	return proof == PROOF_PENDING && txn->stops ? PROOF_BAD : proof;
 }
 
 static int prove_settings(struct forward *forward, struct error *error)
@@ -280,62 +324,97 @@ static int prove_settings(struct forward *forward, struct error *error)
 	return 0;
 }
 
-static const json_t *find_container(const json_t *containers, const char *id)
+static const struct container_facts *find_container(const struct facts *facts, const char *id)
 {
-	for (size_t i = 0; i < json_array_size(containers); i++) {
-		const json_t *container = json_array_get(containers, i);
-		if (text_equal(json_string_value(json_object_get(container, "Id")), id))
-			return container;
-	}
+	for (size_t i = 0; i < facts->container_count; i++)
+		if (text_equal(facts->container_list[i].id, id))
+			return &facts->container_list[i];
 	return NULL;
 }
 
-static bool runs(const json_t *container)
+/* One that was stopped and started again has another process. */
+static bool ran_on(const struct container_facts *before, const struct container_facts *now)
 {
-	const char *state = json_string_value(json_object_get(container, "State"));
-
-	return text_equal(state, "running") || text_equal(state, "paused");
+	return !before->known || !now->known ||
+	       (before->pid == now->pid && text_equal(before->started_at, now->started_at));
 }
 
-static void name_lost(struct report *report, const json_t *container)
+/* What became of one that was up. *ret_lost: it should run, and does not. One that has ended well
+ * by itself is no loss, and one that is gone was started with --rm. */
+static void count_container(const struct forward *forward, const struct container_facts *before,
+			    bool *ret_lost)
 {
-	const json_t *names = json_object_get(container, "Names");
-	const char *name = json_string_value(json_array_get(names, 0));
+	const struct txn *txn = forward->run->txn;
+	struct report *report = forward->run->report;
+	const struct container_facts *now = find_container(&forward->after, before->id);
 
-	run_say(&report->containers_lost, "%s", name ? name + (name[0] == '/') : "?");
+	report->containers_before++;
+	if (now && container_is_up(now)) {
+		if (ran_on(before, now))
+			report->containers_kept++;
+		else
+			report->containers_restarted++;
+	} else if (txn->stops && !txn->starts.count) {
+		run_say(&report->containers_stopped, "%s", before->name);
+	} else {
+		run_say(&report->containers_lost, "%s", before->name);
+		*ret_lost |= now && !now->ended_well;
+	}
 }
 
-/* Containers that ran before run after. One that has ended well by itself is no loss. */
+/* Those that were to be started run, too. */
+static void count_started(const struct forward *forward, bool *ret_lost)
+{
+	const struct txn_containers *starts = &forward->run->txn->starts;
+
+	for (size_t i = 0; i < starts->count; i++) {
+		const struct container_facts *now =
+			find_container(&forward->after, starts->items[i].id);
+		if (find_container(forward->facts, starts->items[i].id) ||
+		    (now && (container_is_up(now) || now->ended_well)))
+			continue;
+		run_say(&forward->run->report->containers_lost, "%s", starts->items[i].name);
+		*ret_lost = true;
+	}
+}
+
+static size_t count_tasks(const struct facts *facts)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < facts->container_count; i++)
+		count += facts->container_list[i].service &&
+			 container_is_up(&facts->container_list[i]);
+	return count;
+}
+
+/* Containers that were up before are up again, or it has failed. */
 static int count_containers(struct forward *forward, struct error *error)
 {
-	struct report *report = forward->run->report;
-	const json_t *before = forward->facts->containers;
+	struct run *run = forward->run;
+	struct report *report = run->report;
+	const struct facts *before = forward->facts;
 	bool lost = false;
 
-	if (!before || !forward->after.containers)
+	if (!before->containers || !forward->after.containers)
 		return 0;
 	report->containers_before = 0;
 	report->containers_kept = 0;
-	for (size_t i = 0; i < json_array_size(before); i++) {
-		const json_t *old = json_array_get(before, i);
-		if (!runs(old))
-			continue;
-		const json_t *now = find_container(forward->after.containers,
-						   json_string_value(json_object_get(old, "Id")));
-		const char *status = json_string_value(json_object_get(now, "Status"));
-		report->containers_before++;
-		if (runs(now)) {
-			report->containers_kept++;
-			continue;
-		}
-		name_lost(report, old);
-		lost |= now && !(status && text_starts_with(status, "Exited (0)"));
-	}
-	if (lost && forward->run->txn->kind == TXN_APPLY &&
-	    json_is_true(json_object_get(forward->facts->info, "LiveRestoreEnabled")))
-		return error_set(error, -EIO, "prove", forward->run->txn->unit,
-				 "containers that ran before do not run any more");
-	return 0;
+	report->containers_restarted = 0;
+	for (size_t i = 0; i < before->container_count; i++)
+		if (container_is_up(&before->container_list[i]) &&
+		    !before->container_list[i].service)
+			count_container(forward, &before->container_list[i], &lost);
+	count_started(forward, &lost);
+	if (run->txn->stops && count_tasks(before) &&
+	    !containers_wait_tasks(&run->daemon, count_tasks(before)))
+		run_say(&report->notes, "Not all tasks of swarm services are back yet; see docker "
+					"service ls.");
+	if (lost)
+		return error_set(error, -EIO, "prove", run->txn->unit,
+				 "containers that ran before do not run any more: %s",
+				 report->containers_lost.items[0]);
+	return txn_moves_data(run->txn) ? containers_check_orphans(&run->daemon, error) : 0;
 }
 
 static int prove(void *context, struct error *error)
@@ -459,8 +538,10 @@ void transaction_run(struct txn *txn, const struct facts *facts,
 		.after = FACTS_EMPTY,
 	};
 
-	if (options->no_restart)
+	if (options->no_restart) {
 		txn->action = ACTION_NONE;
+		txn->stops = false;
+	}
 	run_start(&run, txn, facts->socket_path, options, ret);
 	if (carry_out(&forward, &error) < 0)
 		fail(&forward, &error);

@@ -10,6 +10,10 @@
 #include "apply/switch.h"
 #include "apply/transaction.h"
 #include "base/text.h"
+#include "core/action.h"
+#include "core/configuration.h"
+#include "core/containers.h"
+#include "core/daemonjson.h"
 #include "core/live.h"
 #include "core/mask.h"
 #include "host/account.h"
@@ -250,15 +254,30 @@ int transaction_check(const struct txn *txn, const struct facts *facts, struct e
 				 "dockerd (process %jd) was not started by this unit; restart it "
 				 "yourself, and use --no-restart or name its unit with --unit",
 				 (intmax_t)facts->process.pid);
-	if (txn->kind == TXN_APPLY && txn->action == ACTION_RESTART && !live &&
+	if (txn->kind == TXN_APPLY && txn->action == ACTION_RESTART && !live && !txn->stops &&
 	    facts->data_root.containers_running > 0)
-		return error_set(
-			error, -EBUSY, "apply", txn->unit,
-			"a restart would stop the %jd running containers, for live-restore "
-			"cannot be switched on first; stop them yourself, or use "
-			"--no-restart and restart the daemon when it suits",
-			(intmax_t)facts->data_root.containers_running);
+		return error_set(error, -EBUSY, "apply", txn->unit,
+				 "a restart would stop the %jd running containers; to consent: "
+				 "--accept " ACCEPT_RESTART,
+				 (intmax_t)facts->data_root.containers_running);
 	return 0;
+}
+
+/* ---- containers ---- */
+
+/* Whatever goes wrong, those that run now run again when it is undone. */
+static int note_running(struct txn *txn, const struct facts *facts, struct error *error)
+{
+	cleanup_container_refs struct container_refs up = {.items = NULL};
+	int r = 0;
+
+	if (txn->action == ACTION_RESTART || txn->action == ACTION_RELOAD_RESTART)
+		r = containers_up(facts, &up, error);
+	for (size_t i = 0; r == 0 && i < up.count; i++)
+		if (txn_container_id_is_valid(up.items[i]->id))
+			r = txn_containers_add(&txn->running, up.items[i]->id, up.items[i]->name,
+					       up.items[i]->state == CONTAINER_PAUSED, error);
+	return r;
 }
 
 static int fill_from_plan(struct txn *txn, const struct plan *plan, const struct facts *facts,
@@ -267,7 +286,8 @@ static int fill_from_plan(struct txn *txn, const struct plan *plan, const struct
 	int r = copy_text(&txn->profile, plan->profile.name, error);
 
 	txn->action = plan->action;
-	txn->live_restore = true;
+	txn->live_restore = !plan->release;
+	txn->stops = plan->stops;
 	for (size_t i = 0; r == 0 && i < plan->file_count; i++)
 		r = add_planned(txn, &plan->files[i], facts, error);
 	for (size_t i = 0; r == 0 && i < plan->setting_count; i++) {
@@ -290,6 +310,10 @@ int transaction_from_plan(const struct plan *plan, const struct facts *facts,
 	int r = begin(&txn, TXN_APPLY, facts, store, error);
 	if (r == 0)
 		r = fill_from_plan(&txn, plan, facts, error);
+	if (r == 0)
+		r = note_running(&txn, facts, error);
+	if (r == 0 && plan->starts)
+		r = txn_containers_copy(&txn.running, &txn.starts, error);
 	if (r == 0)
 		r = transaction_check(&txn, facts, error);
 	if (r < 0)
@@ -406,6 +430,24 @@ static bool replaces_files(const struct txn *txn)
 	return false;
 }
 
+/* Whether a reload with the file that is to be there would do harm; not knowing is reason enough.
+ */
+static bool reload_would_harm(const struct txn *txn, const struct facts *facts)
+{
+	cleanup_configuration struct configuration configuration = {.document = NULL};
+	json_auto_t *document = NULL;
+	struct error ignored = ERROR_NONE;
+	const struct filestate *after = NULL;
+
+	for (size_t i = 0; i < txn->file_count; i++)
+		if (txn->files[i].config)
+			after = &txn->files[i].after;
+	if (!after || configuration_read(facts, &configuration, &ignored) < 0 ||
+	    daemonjson_read(after->data ? after->data : "", after->length, &document, &ignored) < 0)
+		return true;
+	return action_reload_trap(facts, &configuration, document) != NULL;
+}
+
 /* As little as gets the old values in force. Containers are kept wherever live-restore can be had
  * on one side of the restart. */
 static void choose_action(struct txn *txn, const struct txn *done, const struct facts *facts)
@@ -416,13 +458,13 @@ static void choose_action(struct txn *txn, const struct txn *done, const struct 
 
 	if (facts->daemon != DAEMON_RUNNING || !replaces_files(txn)) {
 		txn->action = ACTION_NONE;
-	} else if (done->action == ACTION_RELOAD && before >= 0) {
+	} else if (done->action == ACTION_RELOAD && before >= 0 && !reload_would_harm(txn, facts)) {
 		txn->action = ACTION_RELOAD;
 		txn->live_restore = before;
 	} else {
 		bool switches = before >= 0 && live_json && live != before;
-		bool keep =
-			switches && facts->data_root.containers_running > 0 && facts->swarm != YES;
+		bool keep = switches && facts->data_root.containers_running > 0 &&
+			    facts->swarm != YES && !reload_would_harm(txn, facts);
 		txn->action = keep ? ACTION_RELOAD_RESTART : ACTION_RESTART;
 		txn->live_restore = before > 0;
 	}
@@ -451,35 +493,117 @@ static int copy_list(const struct strlist *from, struct strlist *to, struct erro
 	return 0;
 }
 
+static bool has_network_settings(const struct txn *done)
+{
+	for (size_t i = 0; i < done->expectation_count; i++)
+		if (done->expectations[i].effect == EFFECT_CONTAINERS)
+			return true;
+	return false;
+}
+
+/* The key that consents to moving the data root back. */
+static const char *data_key(const struct txn *done)
+{
+	for (size_t i = 0; i < done->expectation_count; i++)
+		if (done->expectations[i].effect == EFFECT_DATA)
+			return done->expectations[i].key;
+	return ACCEPT_RESTART;
+}
+
+static int refuse_to_stop(const struct txn *done, const struct container_refs *up, const char *key,
+			  const char *what, struct error *error)
+{
+	cleanup_free char *names = container_names_text(up);
+
+	if (!names)
+		return error_set_oom(error);
+	return error_set(error, -EBUSY, "roll back", done->id,
+			 "%s %zu container%s (%s); to consent: --accept %s", what, up->count,
+			 up->count == 1 ? "" : "s", names, key);
+}
+
+/* What is stopped has to come back, and --rm removes it. */
+static int check_removal(const struct txn *done, const struct container_refs *up,
+			 struct error *error)
+{
+	for (size_t i = 0; i < up->count; i++)
+		if (up->items[i]->auto_remove)
+			return error_set(error, -EBUSY, "roll back", done->id,
+					 "%s was started with --rm: stopping it would remove it "
+					 "for good; stop it yourself first",
+					 up->items[i]->name);
+	return 0;
+}
+
+/* The way back stops containers where the data root moves under them, where a restart does not keep
+ * them, and where that is asked for. What was stopped on the way there is started again. */
+static int choose_stops(struct txn *txn, const struct txn *done, const struct facts *facts,
+			const struct undo_options *options, struct error *error)
+{
+	cleanup_container_refs struct container_refs up = {.items = NULL};
+	const struct strlist *accept = options->accept;
+	bool live = json_is_true(json_object_get(facts->info, "LiveRestoreEnabled"));
+	bool restarts = txn->action == ACTION_RESTART || txn->action == ACTION_RELOAD_RESTART;
+	bool moves = restarts && txn_moves_data(done);
+	/* A start without live-restore stops what runs, whatever it was before. */
+	bool loses = txn->action == ACTION_RESTART && (!live || live_restore_before(done) == 0);
+
+	int r = restarts ? containers_up(facts, &up, error) : 0;
+	if (r < 0 || !restarts)
+		return r;
+	if (moves)
+		r = txn_containers_copy(&done->running, &txn->starts, error);
+	if (r < 0 || !up.count)
+		return r;
+	if (moves && !strlist_contains(accept, data_key(done)))
+		return refuse_to_stop(done, &up, data_key(done),
+				      "it moves the data root back, away from", error);
+	bool wanted = options->restart_containers && has_network_settings(done);
+	if (!moves && !wanted && loses && !options->restart_containers &&
+	    !strlist_contains(accept, ACCEPT_RESTART))
+		return refuse_to_stop(done, &up, ACCEPT_RESTART, "it would stop", error);
+	txn->stops = moves || wanted || loses;
+	if (txn->stops) {
+		r = check_removal(done, &up, error);
+		txn->action = ACTION_RESTART;
+	}
+	if (r == 0 && txn->stops && !moves)
+		r = txn_containers_copy(&txn->running, &txn->starts, error);
+	return r;
+}
+
 static int fill_from_done(struct txn *txn, const struct txn *done, const struct facts *facts,
-			  bool force, struct strlist *differences, struct error *error)
+			  const struct undo_options *options, struct strlist *differences,
+			  struct error *error)
 {
 	const char *edited = NULL;
 	int r = copy_text(&txn->of, done->id, error);
 
 	for (size_t i = done->file_count; r == 0 && i > 0; i--)
 		r = add_reverse(txn, &done->files[i - 1], &edited, differences, error);
-	if (r == 0 && edited && !force)
+	if (r == 0 && edited && !options->force)
 		r = error_set(error, -ESTALE, "roll back", edited,
 			      "it was edited since %s; --force overwrites it", done->id);
 	if (r == 0)
 		r = copy_list(&done->folders, &txn->folders_left, error);
 	if (r == 0)
 		r = expect_return(txn, done, facts, error);
-	if (r == 0)
-		choose_action(txn, done, facts);
-	return r;
+	if (r < 0)
+		return r;
+	choose_action(txn, done, facts);
+	r = note_running(txn, facts, error);
+	return r < 0 ? r : choose_stops(txn, done, facts, options, error);
 }
 
 int transaction_from_txn(const struct txn *done, const struct facts *facts,
-			 const struct store *store, bool force, struct txn *ret,
-			 struct strlist *ret_differences, struct error *error)
+			 const struct store *store, const struct undo_options *options,
+			 struct txn *ret, struct strlist *ret_differences, struct error *error)
 {
 	cleanup_txn struct txn txn = {.id = NULL};
 
 	int r = begin(&txn, TXN_ROLLBACK, facts, store, error);
 	if (r == 0)
-		r = fill_from_done(&txn, done, facts, force, ret_differences, error);
+		r = fill_from_done(&txn, done, facts, options, ret_differences, error);
 	if (r < 0)
 		return r;
 	*ret = txn;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apply/containers.h"
 #include "apply/journal.h"
 #include "apply/run.h"
 #include "apply/switch.h"
@@ -123,6 +124,23 @@ static int restore_daemon(struct run *run, bool told, struct error *error)
 	return r < 0 ? r : prove_return(run, error);
 }
 
+/* Containers that were up before, wherever it has got to. One that has ended well in the meantime
+ * by itself stays down, unless it was to be stopped. */
+static int restore_containers(struct run *run, bool told, struct error *error)
+{
+	const struct txn *txn = run->txn;
+	cleanup_strlist struct strlist gone = {.items = NULL};
+
+	if (!told || txn->daemon != DAEMON_RUNNING || !txn->running.count ||
+	    run->options->no_restart)
+		return 0;
+	int r = containers_start(&run->daemon, &txn->running, !txn->stops, &gone, error);
+	for (size_t i = 0; r == 0 && i < gone.count; i++)
+		run_say(&run->report->notes, "%s is gone: it was removed in the meantime.",
+			gone.items[i]);
+	return r;
+}
+
 /* ---- both ---- */
 
 struct undo {
@@ -144,7 +162,8 @@ static int undo(void *context, struct error *error)
 	if (r < 0)
 		return r;
 	undo->files_back = true;
-	return restore_daemon(undo->run, undo->told, error);
+	r = restore_daemon(undo->run, undo->told, error);
+	return r < 0 ? r : restore_containers(undo->run, undo->told, error);
 }
 
 /* What is where, and what to type. */
@@ -256,10 +275,9 @@ int transaction_recover(const struct transaction_options *options, const char *i
 	if (txn_is_final(&txn))
 		return recover_final(&txn, options, ret, error);
 	transaction_undo(&txn, force, options, ret);
-	journal_send(ret->outcome == OUTCOME_ROLLED_BACK ? EVENT_RECOVERED : EVENT_PUT_BACK_FAILED,
-		     &txn,
-		     ret->outcome == OUTCOME_ROLLED_BACK
-			     ? "an interrupted change was undone"
-			     : "an interrupted change could not be undone");
+	journal_send(
+		ret->outcome == OUTCOME_ROLLED_BACK ? EVENT_RECOVERED : EVENT_PUT_BACK_FAILED, &txn,
+		ret->outcome == OUTCOME_ROLLED_BACK ? "an interrupted change was undone"
+						    : "an interrupted change could not be undone");
 	return 0;
 }

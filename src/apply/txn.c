@@ -7,6 +7,9 @@
 #include "base/strbuf.h"
 #include "base/text.h"
 
+/* Hexadecimal digits. */
+#define CONTAINER_ID_LENGTH 64
+
 const char *txn_kind_name(enum txn_kind kind)
 {
 	static const char *const names[] = {
@@ -51,6 +54,14 @@ int txn_time_text(time_t moment, char **ret, struct error *error)
 		return error_set_oom(error);
 	*ret = copy;
 	return 0;
+}
+
+bool txn_moves_data(const struct txn *txn)
+{
+	for (size_t i = 0; i < txn->expectation_count; i++)
+		if (txn->expectations[i].effect == EFFECT_DATA)
+			return true;
+	return false;
 }
 
 bool txn_is_final(const struct txn *txn)
@@ -107,6 +118,57 @@ static void expectation_done(struct expectation *expectation)
 	json_decref(expectation->wanted);
 }
 
+static void containers_done(struct txn_containers *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		free(list->items[i].id);
+		free(list->items[i].name);
+	}
+	free(list->items);
+	*list = (struct txn_containers){.items = NULL};
+}
+
+int txn_containers_add(struct txn_containers *list, const char *id, const char *name, bool paused,
+		       struct error *error)
+{
+	struct txn_container *items = reallocarray(list->items, list->count + 1, sizeof *items);
+
+	if (!items)
+		return error_set_oom(error);
+	list->items = items;
+	struct txn_container *container = &items[list->count++];
+	*container = (struct txn_container){
+		.id = strdup(id),
+		.name = strdup(name),
+		.paused = paused,
+	};
+	return container->id && container->name ? 0 : error_set_oom(error);
+}
+
+int txn_containers_copy(const struct txn_containers *from, struct txn_containers *to,
+			struct error *error)
+{
+	struct txn_containers copy = {.items = NULL};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < from->count; i++)
+		r = txn_containers_add(&copy, from->items[i].id, from->items[i].name,
+				       from->items[i].paused, error);
+	if (r < 0) {
+		containers_done(&copy);
+		return r;
+	}
+	containers_done(to);
+	*to = copy;
+	return 0;
+}
+
+bool txn_container_id_is_valid(const char *id)
+{
+	return strlen(id) == CONTAINER_ID_LENGTH &&
+	       strspn(id, "0123456789abcdef") == CONTAINER_ID_LENGTH;
+}
+
 void txn_done(struct txn *txn)
 {
 	free(txn->id);
@@ -128,6 +190,8 @@ void txn_done(struct txn *txn)
 	for (size_t i = 0; i < txn->expectation_count; i++)
 		expectation_done(&txn->expectations[i]);
 	free(txn->expectations);
+	containers_done(&txn->running);
+	containers_done(&txn->starts);
 	*txn = (struct txn){.id = NULL};
 }
 
@@ -290,6 +354,23 @@ static json_t *expectations_json(const struct txn *txn)
 	return take_ptr(array);
 }
 
+static json_t *containers_json(const struct txn_containers *list)
+{
+	json_auto_t *array = json_array();
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct txn_container *container = &list->items[i];
+		json_auto_t *object = json_object();
+
+		if (put(object, "id", text_json(container->id)) < 0 ||
+		    put(object, "name", text_json(container->name)) < 0 ||
+		    put(object, "paused", json_boolean(container->paused)) < 0 ||
+		    json_array_append(array, object) < 0)
+			return NULL;
+	}
+	return take_ptr(array);
+}
+
 static int put_history(json_t *object, const struct txn *txn)
 {
 	int r = put(object, "schema", json_integer(TXN_SCHEMA));
@@ -343,6 +424,12 @@ static int put_work(json_t *object, const struct txn *txn)
 		r = put(object, "files", files_json(txn));
 	if (r == 0)
 		r = put(object, "expectations", expectations_json(txn));
+	if (r == 0)
+		r = put(object, "running", containers_json(&txn->running));
+	if (r == 0)
+		r = put(object, "stops", json_boolean(txn->stops));
+	if (r == 0)
+		r = put(object, "starts", containers_json(&txn->starts));
 	return r;
 }
 

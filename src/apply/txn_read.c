@@ -501,6 +501,40 @@ static int get_expectations(const struct node *node, struct txn *txn)
 	return r;
 }
 
+static int read_container(struct node *node, const json_t *value, struct txn_containers *list)
+{
+	static const char *const names[] = {"id", "name", "paused"};
+	cleanup_free char *id = NULL;
+	cleanup_free char *name = NULL;
+	bool paused = false;
+
+	int r = enter(node, value, names, array_size(names));
+	if (r == 0)
+		r = get_text(node, "id", &id);
+	if (r == 0 && !txn_container_id_is_valid(id))
+		r = bad(node, "id", "is no container's id");
+	if (r == 0)
+		r = get_text(node, "name", &name);
+	if (r == 0)
+		r = get_bool(node, "paused", &paused);
+	return r < 0 ? r : txn_containers_add(list, id, name, paused, node->error);
+}
+
+static int get_containers(const struct node *node, const char *name, struct txn_containers *list)
+{
+	const json_t *array = NULL;
+	int r = get(node, name, &array);
+
+	if (r == 0 && !json_is_array(array))
+		r = bad(node, name, "is no array");
+	for (size_t i = 0; r == 0 && i < json_array_size(array); i++) {
+		struct node child = child_of(node, name, i);
+
+		r = read_container(&child, json_array_get(array, i), list);
+	}
+	return r;
+}
+
 static int get_folders(const struct node *node, const char *name, struct strlist *ret)
 {
 	const json_t *array = NULL;
@@ -631,7 +665,13 @@ static int get_work(const struct node *node, struct txn *txn)
 		r = get_folders(node, "folders_left", &txn->folders_left);
 	if (r == 0)
 		r = get_files(node, txn);
-	return r < 0 ? r : get_expectations(node, txn);
+	if (r == 0)
+		r = get_expectations(node, txn);
+	if (r == 0)
+		r = get_containers(node, "running", &txn->running);
+	if (r == 0)
+		r = get_bool(node, "stops", &txn->stops);
+	return r < 0 ? r : get_containers(node, "starts", &txn->starts);
 }
 
 /* Another schema has other members, so this comes first. */
@@ -658,7 +698,8 @@ int txn_from_json(const json_t *document, const char *path, struct txn *ret, str
 		"result",       "error",   "started",       "finished",     "user",
 		"uid",          "profile", "unit",          "socket",       "daemon",
 		"invocation",   "action",  "units_changed", "live_restore", "folders",
-		"folders_left", "files",   "expectations",
+		"folders_left", "files",   "expectations",  "running",      "stops",
+		"starts",
 	};
 	cleanup_txn struct txn txn = {.id = NULL};
 	struct node node = {.path = path, .error = error};

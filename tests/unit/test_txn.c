@@ -34,7 +34,10 @@ static const char document_text[] =
 	" \"mode\": \"7777\", \"mtime\": {\"seconds\": 0, \"nanoseconds\": 0}, \"xattrs\": []},"
 	" \"after\": {\"exists\": false}}],"
 	" \"expectations\": [{\"key\": \"icc\", \"before\": null, \"wanted\": {\"a\": [1.5]},"
-	" \"effect\": \"containers\"}, {\"key\": \"bip\", \"effect\": \"none\"}]}";
+	" \"effect\": \"containers\"}, {\"key\": \"bip\", \"effect\": \"none\"}],"
+	" \"running\": [{\"id\": \"" DIGEST "\", \"name\": \"web\", \"paused\": true}],"
+	" \"stops\": true, \"starts\": [{\"id\": \"" DIGEST "\", \"name\": \"web\","
+	" \"paused\": false}]}";
 
 static struct txn txn;
 static struct error error;
@@ -211,6 +214,10 @@ static const struct {
 	{"files.0.temporary", "\"/etc/passwd\"", "files[0].temporary is not beside the target"},
 	{"files.0.temporary", "\"/srv/docker/x/y\"", "files[0].temporary is not beside"},
 	{"files.0.temporary", "\"/srv/docker/d.json\"", "files[0].temporary is not beside"},
+	{"running.0.id", "\"../x\"", "running[0].id is no container's id"},
+	{"running.0.paused", "1", "running[0].paused is neither"},
+	{"starts", "{}", "starts is no array"},
+	{"stops", "null", "stops is neither"},
 	{"files.0.temporary", "\"\"", "files[0].temporary is no absolute path"},
 	{"files.1.action", "\"chmod\"", "files[1].action is none"},
 	{"files.0.config", "\"yes\"", "files[0].config is neither"},
