@@ -16,6 +16,7 @@ struct command {
 /* All commands, in the order of the help. */
 const struct command *commands(size_t *ret_count);
 
+int command_check(const struct options *options);
 int command_plan(const struct options *options);
 int command_apply(const struct options *options);
 int command_rollback(const struct options *options);

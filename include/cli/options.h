@@ -10,10 +10,10 @@
 
 /* Exit statuses, the same in every command. */
 enum exit_status {
-	EXIT_FINE = 0,            /* done, or nothing to do */
-	EXIT_DIFFERENCES = 1,     /* plan --exit-code: there are changes */
-	EXIT_TROUBLE = 2,         /* nothing was changed: usage, bad input, failed precondition */
-	EXIT_PUT_BACK = 3,        /* it failed, and the host is as it was before */
+	EXIT_FINE = 0,        /* done, or nothing to do */
+	EXIT_DIFFERENCES = 1, /* check: it does not comply; plan --exit-code: there are changes */
+	EXIT_TROUBLE = 2,     /* nothing was changed: usage, bad input, failed precondition */
+	EXIT_PUT_BACK = 3,    /* it failed, and the host is as it was before */
 	EXIT_PUT_BACK_FAILED = 4, /* it is not */
 	EXIT_INCOMPLETE = 5,      /* done, but something is held, blocked or not yet in force */
 };
@@ -22,6 +22,20 @@ enum color_choice {
 	COLOR_AUTO,
 	COLOR_ALWAYS,
 	COLOR_NEVER,
+};
+
+/* What becomes of the containers that run. */
+enum containers_choice {
+	CONTAINERS_KEEP,    /* they are kept running */
+	CONTAINERS_RESTART, /* they are stopped and started, so that network settings take effect */
+};
+
+/* How check says it. */
+enum format_choice {
+	FORMAT_TEXT,
+	FORMAT_JSON,
+	FORMAT_JUNIT,
+	FORMAT_SARIF,
 };
 
 struct options {
@@ -41,6 +55,10 @@ struct options {
 	bool help;
 	bool version;
 	enum color_choice color;
+	enum containers_choice containers;
+	enum format_choice format;
+	bool format_given;
+	const char *benchmark; /* one of cis_benchmarks; NULL: the newest that has the control */
 	struct want *wants;
 	size_t want_count;
 	struct skip *skips;

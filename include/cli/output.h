@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "cli/options.h"
 #include "cli/paper.h"
+#include "core/check.h"
 #include "core/facts.h"
 #include "core/plan.h"
 
@@ -41,6 +42,10 @@ struct daemon_change {
 	enum plan_action action;
 	bool keeps_containers; /* they outlive a restart */
 	bool release;          /* of reload+restart: live-restore goes off after, not on before */
+	bool stops;            /* the running containers are stopped before the restart */
+	const struct strlist *stopped; /* their names; NULL: none */
+	const struct strlist
+		*started; /* the names of those that are started after it; NULL: none */
 };
 
 /* The same for people, and what it does to what runs. */
@@ -49,6 +54,22 @@ void show_action(const struct paper *paper, const struct facts *facts,
 
 /* The plan as the document of harden-json(5). A new reference, NULL when out of memory. */
 json_t *show_plan_json(const char *command, const struct plan *plan, const struct facts *facts);
+
+/* The audit, in four forms. Text is at most 80 columns wide. */
+int show_check_text(struct strbuf *out, const struct check *check, const struct plan *plan,
+		    const struct facts *facts, const struct options *options, bool color);
+json_t *show_check_json(const struct check *check, const struct plan *plan,
+			const struct facts *facts, const struct options *options);
+/* JUnit XML, as Jenkins and its relatives read it; -1 when out of memory. */
+int show_check_junit(struct strbuf *out, const struct check *check, const struct plan *plan,
+		     const struct facts *facts, const struct options *options);
+/* SARIF 2.1.0. */
+json_t *show_check_sarif(const struct check *check, const struct plan *plan,
+			 const struct facts *facts, const struct options *options);
+
+/* A value as a person would say it, short enough for a line, secrets masked; a new string, NULL
+ * when out of memory. */
+char *show_value_text(const char *key, const json_t *value);
 
 /* Parts of documents; each is a new reference. */
 json_t *show_host_json(const struct facts *facts);

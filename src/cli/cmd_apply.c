@@ -144,10 +144,49 @@ static void put_pending(const struct work *work, const struct paper *paper)
 		(void)strbuf_adds(&text, ". Nothing was reloaded or restarted; to do that: harden "
 					 "apply");
 	else
-		(void)strbuf_addf(&text,
-				  ". This needs a start of dockerd with no container running: stop "
-				  "the containers, then systemctl restart %s",
-				  unit);
+		(void)strbuf_adds(
+			&text, ". This needs a start of dockerd with no container running: harden "
+			       "apply --containers restart");
+	paper_wrap(paper, 0, 0, text.data ? text.data : "");
+}
+
+/* Settings that are left alone, and why. */
+static void put_skipped(const struct work *work, const struct paper *paper)
+{
+	for (size_t i = 0; i < work->plan.setting_count; i++) {
+		const struct setting *setting = &work->plan.settings[i];
+		cleanup_strbuf struct strbuf text = STRBUF_EMPTY;
+
+		/* Somebody who names a few has not left the others alone. */
+		if (setting->state != SETTING_SKIPPED || work->options->only.count)
+			continue;
+		(void)strbuf_addf(&text, "Left alone: %s. %s", setting->row->key,
+				  setting->reason ? setting->reason : "");
+		paper_wrap(paper, 0, 0, text.data ? text.data : "");
+	}
+}
+
+/* Containers that were there before keep what they were created with. */
+static void put_uncovered(const struct work *work, const struct paper *paper)
+{
+	cleanup_strbuf struct strbuf keys = STRBUF_EMPTY;
+	cleanup_strbuf struct strbuf text = STRBUF_EMPTY;
+	size_t most = 0;
+
+	for (size_t i = 0; i < work->plan.setting_count; i++) {
+		const struct setting *setting = &work->plan.settings[i];
+		if (setting->state != SETTING_APPLIED || !setting->uncovered.count)
+			continue;
+		(void)strbuf_addf(&keys, "%s%s", keys.length ? ", " : "", setting->row->key);
+		most = setting->uncovered.count > most ? setting->uncovered.count : most;
+	}
+	if (!keys.length)
+		return;
+	(void)strbuf_addf(
+		&text,
+		"%zu container%s from before keep%s the old %s until created anew; harden "
+		"check names them.",
+		most, most == 1 ? "" : "s", most == 1 ? "s" : "", keys.data);
 	paper_wrap(paper, 0, 0, text.data ? text.data : "");
 }
 
@@ -157,8 +196,8 @@ static void put_left(const struct work *work, const struct paper *paper)
 	cleanup_strbuf struct strbuf blocked = STRBUF_EMPTY;
 
 	if (plan_count(&work->plan, SETTING_HELD)) {
-		(void)strbuf_adds(&held, "Held until you consent: harden apply ");
-		add_keys(&held, &work->plan, SETTING_HELD, "--accept ", " ");
+		(void)strbuf_adds(&held, "Held until you consent, harden plan says to what: ");
+		add_keys(&held, &work->plan, SETTING_HELD, "", ", ");
 		paper_wrap(paper, 0, 0, held.data ? held.data : "");
 	}
 	if (plan_count(&work->plan, SETTING_BLOCKED)) {
@@ -180,6 +219,8 @@ static void put_result(const struct work *work, const struct paper *paper)
 		return;
 	put_pending(work, paper);
 	put_left(work, paper);
+	put_skipped(work, paper);
+	put_uncovered(work, paper);
 	outcome_put_notes(paper, &work->report);
 	if (work->report.id) {
 		paper_put(paper, "To go back: harden rollback ");
@@ -343,8 +384,7 @@ static int apply(struct work *work)
 	struct error unshown = ERROR_NONE;
 
 	if (plan->obstacles.count)
-		(void)error_set(&error, -EINVAL, "apply", NULL,
-				"dockerd would not start with this configuration: %s",
+		(void)error_set(&error, -EINVAL, "apply", NULL, "it cannot be carried out: %s",
 				plan->obstacles.items[0]);
 	else if (!plan->file_count && plan->action == ACTION_NONE)
 		return leave_unchanged(work);

@@ -150,17 +150,33 @@ static enum plan_action planned_action(const struct work *work)
 	return work->options->no_restart ? ACTION_NONE : work->txn.action;
 }
 
+static int name_containers(const struct txn_containers *list, struct strlist *ret)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (strlist_add(ret, list->items[i].name) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
 static int put_plan(const struct work *work, const struct paper *paper, struct error *error)
 {
 	const struct txn *txn = &work->txn;
+	cleanup_strlist struct strlist stopped = {.items = NULL};
+	cleanup_strlist struct strlist started = {.items = NULL};
 	const struct daemon_change change = {
 		.action = planned_action(work),
 		.keeps_containers = keeps_containers(work),
 		.release = !txn->live_restore,
+		.stops = txn->stops,
+		.stopped = &stopped,
+		.started = &started,
 	};
 	cleanup_free char *what = record_what(&work->done);
 	char time[RECORD_TIME_SIZE];
 
+	if ((txn->stops && name_containers(&txn->running, &stopped) < 0) ||
+	    name_containers(&txn->starts, &started) < 0)
+		return error_set_oom(error);
 	record_time(work->done.started, time);
 	paper_paint(paper, PAINT_BOLD);
 	paper_put(paper, "Roll back ");
@@ -353,8 +369,14 @@ static int draft(struct work *work, struct strlist *differences, struct error *e
 {
 	txn_done(&work->txn);
 	work->txn = (struct txn){.id = NULL};
-	return transaction_from_txn(&work->done, &work->facts, work->store, work->options->force,
-				    &work->txn, differences, error);
+	const struct undo_options options = {
+		.force = work->options->force,
+		.restart_containers = work->options->containers == CONTAINERS_RESTART,
+		.accept = &work->options->accept,
+	};
+
+	return transaction_from_txn(&work->done, &work->facts, work->store, &options, &work->txn,
+				    differences, error);
 }
 
 static bool wants_it(const struct work *work)

@@ -11,6 +11,7 @@
 static const struct command table[] = {
 	{"plan", "", "show what would change, change nothing", 0, command_plan},
 	{"apply", "", "make this host match, or leave it as it is", 0, command_apply},
+	{"check", "", "audit only: what file, flags and daemon say", 0, command_check},
 	{"rollback", "[ID]", "put the host back as it was before an apply", 1, command_rollback},
 	{"history", "", "list what was applied and rolled back", 0, command_history},
 	{"recover", "", "finish or undo an interrupted apply", 0, command_recover},
@@ -52,8 +53,22 @@ static int unknown_command(const struct options *options)
 	return output_error(options, options->command, &error);
 }
 
+/* An option that only check has would be without effect elsewhere. */
+static const char *misplaced_option(const struct options *options)
+{
+	if (options->command && strcmp(options->command, "check") == 0)
+		return NULL;
+	if (options->format_given)
+		return "--format is for check; --json works with every command";
+	return options->benchmark ? "--benchmark is for check" : NULL;
+}
+
 static int run(const struct options *options)
 {
+	const char *misplaced = misplaced_option(options);
+
+	if (misplaced)
+		return usage(options, options->command ? options->command : "apply", misplaced);
 	if (!options->command)
 		return command_apply(options);
 	const struct command *command = find_command(options->command);

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "core/dockerver.h"
+#include "core/profile.h"
 
 #define TIMEOUT_DEFAULT 90
 #define TIMEOUT_MAX 86400
@@ -47,7 +48,6 @@ FLAG_OPTION(yes)
 FLAG_OPTION(force)
 FLAG_OPTION(no_restart)
 FLAG_OPTION(exit_code)
-FLAG_OPTION(json)
 FLAG_OPTION(quiet)
 FLAG_OPTION(verbose)
 FLAG_OPTION(help)
@@ -82,6 +82,15 @@ static int apply_timeout(struct options *options, const char *argument, struct e
 	return 0;
 }
 
+/* The index of the word in a list; -1 where it is none of them. */
+static int find_word(const char *const *words, size_t count, const char *word)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(words[i], word) == 0)
+			return (int)i;
+	return -1;
+}
+
 static int apply_color(struct options *options, const char *argument, struct error *error)
 {
 	static const char *const names[] = {
@@ -89,14 +98,67 @@ static int apply_color(struct options *options, const char *argument, struct err
 		[COLOR_ALWAYS] = "always",
 		[COLOR_NEVER] = "never",
 	};
+	int index = find_word(names, array_size(names), argument);
 
-	for (size_t i = 0; i < array_size(names); i++) {
-		if (strcmp(names[i], argument) == 0) {
-			options->color = (enum color_choice)i;
-			return 0;
-		}
-	}
-	return error_set(error, -EINVAL, "--color", argument, "expected auto, always or never");
+	if (index < 0)
+		return error_set(error, -EINVAL, "--color", argument,
+				 "expected auto, always or never");
+	options->color = (enum color_choice)index;
+	return 0;
+}
+
+static int apply_containers(struct options *options, const char *argument, struct error *error)
+{
+	static const char *const names[] = {
+		[CONTAINERS_KEEP] = "keep",
+		[CONTAINERS_RESTART] = "restart",
+	};
+	int index = find_word(names, array_size(names), argument);
+
+	if (index < 0)
+		return error_set(error, -EINVAL, "--containers", argument,
+				 "expected keep or restart");
+	options->containers = (enum containers_choice)index;
+	return 0;
+}
+
+static int apply_format(struct options *options, const char *argument, struct error *error)
+{
+	static const char *const names[] = {
+		[FORMAT_TEXT] = "text",
+		[FORMAT_JSON] = "json",
+		[FORMAT_JUNIT] = "junit",
+		[FORMAT_SARIF] = "sarif",
+	};
+	int index = find_word(names, array_size(names), argument);
+
+	if (index < 0)
+		return error_set(error, -EINVAL, "--format", argument,
+				 "expected text, json, junit or sarif");
+	options->format = (enum format_choice)index;
+	options->format_given = true;
+	options->json |= options->format == FORMAT_JSON;
+	return 0;
+}
+
+static int apply_benchmark(struct options *options, const char *argument, struct error *error)
+{
+	int index = find_word(cis_benchmarks, CIS_BENCHMARKS, argument);
+
+	if (index < 0)
+		return error_set(error, -EINVAL, "--benchmark", argument,
+				 "expected 1.1, 1.6, 1.7 or 1.8");
+	options->benchmark = cis_benchmarks[index];
+	return 0;
+}
+
+static int apply_json(struct options *options, const char *argument, struct error *error)
+{
+	(void)argument;
+	(void)error;
+	options->json = true;
+	options->format = FORMAT_JSON;
+	return 0;
 }
 
 static int apply_set(struct options *options, const char *argument, struct error *error)
@@ -162,10 +224,14 @@ static const struct option_row rows[] = {
 	{"set", 0, "KEY=JSON", "want another value, e.g. log-driver=journald", apply_set},
 	{"skip", 0, "KEY[=REASON]", "leave a setting alone, and say why", apply_skip},
 	{"only", 0, "KEY", "plan nothing but this setting", apply_only},
-	{"accept", 0, "KEY", "consent to a change that is held", apply_accept},
+	{"accept", 0, "KEY", "consent to a change that is held, or to a restart", apply_accept},
+	{"containers", 0, "WHAT", "keep (default), or restart for network settings",
+	 apply_containers},
 	{"no-restart", 0, NULL, "write files only, reload and restart nothing", apply_no_restart},
 	{"force", 0, NULL, "rollback, recover: overwrite what was edited since", apply_force},
 	{"exit-code", 0, NULL, "plan: exit with 1 when there are changes", apply_exit_code},
+	{"format", 0, "WHAT", "check: text, json, junit or sarif", apply_format},
+	{"benchmark", 0, "V", "check: numbers of CIS 1.1, 1.6, 1.7 or 1.8", apply_benchmark},
 	{"config-file", 0, "PATH", "daemon.json (default: the one the unit names)",
 	 apply_config_file},
 	{"unit", 0, "NAME", "the daemon's unit (default: docker.service)", apply_unit},
@@ -318,7 +384,7 @@ void options_print_help(FILE *stream)
 		print_row(stream, left, rows[i].help);
 	}
 	(void)fputs(
-		"\nExit status: 0 done or nothing to do, 1 there are changes (plan --exit-code),\n"
+		"\nExit status: 0 done or nothing to do, 1 differences (check; plan --exit-code),\n"
 		"2 trouble and nothing was changed, 3 it failed and the host was put back,\n"
 		"4 putting it back failed too, 5 done, but something is held or not yet in "
 		"force.\n",

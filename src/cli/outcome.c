@@ -28,21 +28,33 @@ int outcome_exit_status(enum outcome outcome)
 /* --- for people --------------------------------------------------------------------------------
  */
 
+static void add_list(struct strbuf *text, const char *before, const struct strlist *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		(void)strbuf_addf(text, "%s%s", i ? ", " : before, names->items[i]);
+	if (names->count)
+		(void)strbuf_addc(text, '.');
+}
+
 static void add_containers(struct strbuf *text, const struct report *report)
 {
 	int64_t before = report->containers_before;
+	int64_t restarted = report->containers_restarted;
 
 	if (before > 0 && report->containers_kept == before)
 		(void)strbuf_addf(text, " %s kept running.",
 				  before == 1 ? "The running container" : "All containers");
-	else if (before > 0 && report->containers_kept >= 0)
-		(void)strbuf_addf(text, " %" PRId64 " of %" PRId64 " containers kept running.",
-				  report->containers_kept, before);
-	for (size_t i = 0; i < report->containers_lost.count; i++)
-		(void)strbuf_addf(text, "%s%s", i ? ", " : " No longer running: ",
-				  report->containers_lost.items[i]);
-	if (report->containers_lost.count)
-		(void)strbuf_addc(text, '.');
+	else if (before > 0 && restarted == before)
+		(void)strbuf_addf(text, " %s stopped and started again.",
+				  before == 1 ? "The running container was"
+					      : "All running containers were");
+	else if (before > 0 && report->containers_kept + restarted > 0)
+		(void)strbuf_addf(text,
+				  " Of %" PRId64 " containers %" PRId64 " kept running and %" PRId64
+				  " were started again.",
+				  before, report->containers_kept, restarted);
+	add_list(text, " Stopped, and out of sight now: ", &report->containers_stopped);
+	add_list(text, " No longer running: ", &report->containers_lost);
 }
 
 void outcome_add_restart(struct strbuf *text, const struct report *report)
@@ -145,8 +157,10 @@ static json_t *phases(const struct report *report)
 json_t *outcome_json(json_t *document, const struct report *report)
 {
 	json_t *containers = json_pack(
-		"{s:o, s:o, s:o}", "before", count(report->containers_before), "kept",
-		count(report->containers_kept), "lost", show_list_json(&report->containers_lost));
+		"{s:o, s:o, s:o, s:o, s:o}", "before", count(report->containers_before), "kept",
+		count(report->containers_kept), "restarted", count(report->containers_restarted),
+		"stopped", show_list_json(&report->containers_stopped), "lost",
+		show_list_json(&report->containers_lost));
 	json_t *members = json_pack(
 		"{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", show_text_json(report->id),
 		"result", outcome_name(report->outcome, report->kind), "error",

@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "core/judgement.h"
 #include "host/gather.h"
 #include "host/profile_file.h"
+#include "host/usage.h"
 
 /* What gather_facts() has done while it waits. */
 struct profile_wish {
@@ -39,11 +41,16 @@ int reading_facts(const struct options *options, const char *unit, struct facts 
 	return gather_facts(&gather, ret, error);
 }
 
-static void leave_daemon_alone(struct plan *plan)
+/* How much would be out of sight is asked only where something would be: it makes dockerd look at
+ * every volume. */
+static int add_size(const struct facts *facts, struct plan *plan, struct error *error)
 {
-	plan->action = ACTION_NONE;
-	free(plan->action_reason);
-	plan->action_reason = NULL;
+	int64_t bytes = -1;
+
+	if (!facts->info || anything_stored(facts) != YES || !plan_moves_data(plan))
+		return 0;
+	int r = usage_ask(facts->socket_path, &bytes, error);
+	return r < 0 ? r : plan_add_size(plan, bytes, error);
 }
 
 int reading_plan(const struct options *options, struct facts *ret_facts, struct plan *ret_plan,
@@ -59,6 +66,7 @@ int reading_plan(const struct options *options, struct facts *ret_facts, struct 
 		.skip_count = options->skip_count,
 		.only = options->only,
 		.accept = options->accept,
+		.restart_containers = options->containers == CONTAINERS_RESTART,
 	};
 
 	gather.meanwhile = read_profile;
@@ -71,6 +79,6 @@ int reading_plan(const struct options *options, struct facts *ret_facts, struct 
 	if (r == 0)
 		r = plan_build(ret_facts, &profile, &wanted, ret_plan, error);
 	if (r == 0 && options->no_restart)
-		leave_daemon_alone(ret_plan);
-	return r;
+		plan_leave_daemon(ret_plan);
+	return r < 0 ? r : add_size(ret_facts, ret_plan, error);
 }

@@ -121,8 +121,58 @@ json_t *show_plan_json(const char *command, const struct plan *plan, const struc
 	fine &= json_object_set_new(document, "files", files) == 0;
 	fine &= json_object_set_new(document, "action",
 				    json_string(plan_action_name(plan->action))) == 0;
+	fine &= json_object_set_new(document, "stops", show_list_json(&plan->stopped)) == 0;
 	fine &= json_object_set_new(document, "warnings", show_list_json(&plan->warnings)) == 0;
 	fine &= json_object_set_new(document, "obstacles", show_list_json(&plan->obstacles)) == 0;
+	if (fine)
+		return document;
+	json_decref(document);
+	return NULL;
+}
+
+/* ---- check ---- */
+
+static json_t *masked_or_null(const char *key, const json_t *value)
+{
+	return value ? mask_json(key, value) : json_null();
+}
+
+static json_t *check_row_json(const struct check_row *row)
+{
+	const struct setting *setting = row->setting;
+	const char *key = setting->row->key;
+	json_t *object = setting_json(setting);
+	json_t *more =
+		json_pack("{s:o, s:o, s:o, s:s, s:o}", "file", masked_or_null(key, row->file),
+			  "flag", masked_or_null(key, row->flag), "in_force",
+			  masked_or_null(key, row->in_force), "verdict", verdict_name(row->verdict),
+			  "waived_until", show_text_json(setting->waived_until));
+
+	if (object && more && json_object_update(object, more) == 0) {
+		json_decref(more);
+		return object;
+	}
+	json_decref(more);
+	json_decref(object);
+	return NULL;
+}
+
+json_t *show_check_json(const struct check *check, const struct plan *plan,
+			const struct facts *facts, const struct options *options)
+{
+	json_t *document = document_start("check");
+	json_t *settings = json_array();
+	bool fine = true;
+
+	for (size_t i = 0; i < check->count; i++)
+		fine &= json_array_append_new(settings, check_row_json(&check->rows[i])) == 0;
+	fine &= json_object_set_new(document, "host", show_host_json(facts)) == 0;
+	fine &= json_object_set_new(document, "profile", json_string(plan->profile.name)) == 0;
+	fine &= json_object_set_new(document, "benchmark", show_text_json(options->benchmark)) == 0;
+	fine &= json_object_set_new(document, "settings", settings) == 0;
+	fine &= json_object_set_new(document, "warnings", show_list_json(&plan->warnings)) == 0;
+	fine &= json_object_set_new(document, "compliant", json_boolean(check_complies(check))) ==
+		0;
 	if (fine)
 		return document;
 	json_decref(document);

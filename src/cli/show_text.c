@@ -11,6 +11,9 @@
 
 #define KEY_COLUMN 24
 
+/* More names than this are no help on a screen; --json has all of them. */
+#define NAMES_SHOWN 8
+
 struct page {
 	struct paper paper;
 	const struct plan *plan;
@@ -40,8 +43,7 @@ static bool add_ulimits(struct strbuf *out, const json_t *value)
 	return count > 0;
 }
 
-/* A value as a person would say it, short enough for a line. */
-static char *value_text(const char *key, const json_t *value)
+char *show_value_text(const char *key, const json_t *value)
 {
 	struct strbuf out = STRBUF_EMPTY;
 	json_t *masked = mask_json(key, value);
@@ -177,6 +179,17 @@ static void add_cis(struct strbuf *out, const struct profile_row *row)
 	}
 }
 
+/* "a, b and 3 more" */
+static void add_names(struct strbuf *text, const struct strlist *names)
+{
+	size_t shown = names->count > NAMES_SHOWN + 1 ? NAMES_SHOWN : names->count;
+
+	for (size_t i = 0; i < shown; i++)
+		(void)strbuf_addf(text, "%s%s", i ? ", " : "", names->items[i]);
+	if (shown < names->count)
+		(void)strbuf_addf(text, " and %zu more", names->count - shown);
+}
+
 static void put_uncovered(const struct page *page, const struct setting *setting)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_EMPTY;
@@ -186,8 +199,7 @@ static void put_uncovered(const struct page *page, const struct setting *setting
 	(void)strbuf_adds(&text,
 			  "Containers that exist keep their old value until they are created "
 			  "anew: ");
-	for (size_t i = 0; i < setting->uncovered.count; i++)
-		(void)strbuf_addf(&text, "%s%s", i ? ", " : "", setting->uncovered.items[i]);
+	add_names(&text, &setting->uncovered);
 	(void)strbuf_addc(&text, '.');
 	if (text.data)
 		paper_wrap(&page->paper, 4, 0, text.data);
@@ -197,8 +209,8 @@ static void put_uncovered(const struct page *page, const struct setting *setting
 static void put_values(const struct page *page, const struct setting *setting)
 {
 	const char *key = setting->row->key;
-	cleanup_free char *now = value_text(key, setting->current);
-	cleanup_free char *then = value_text(key, setting->wanted);
+	cleanup_free char *now = show_value_text(key, setting->current);
+	cleanup_free char *then = show_value_text(key, setting->wanted);
 	cleanup_strbuf struct strbuf line = STRBUF_EMPTY;
 	size_t key_width = strlen(key);
 	size_t column = key_width < KEY_COLUMN - 3 ? KEY_COLUMN : key_width + 3;
@@ -284,6 +296,28 @@ static void put_fine(const struct page *page)
 		paper_wrap(&page->paper, 2, 0, names.data);
 }
 
+/* What the daemon has by now, and containers from before have not. */
+static void put_old_containers(const struct page *page)
+{
+	const struct plan *plan = page->plan;
+	bool first = true;
+
+	for (size_t i = 0; i < plan->setting_count; i++) {
+		const struct setting *setting = &plan->settings[i];
+		cleanup_strbuf struct strbuf text = STRBUF_EMPTY;
+
+		if (setting->state != SETTING_OK || !setting->uncovered.count)
+			continue;
+		if (first)
+			paper_heading(&page->paper, PAINT_YELLOW,
+				      "Older containers, until they are created anew", 0);
+		first = false;
+		(void)strbuf_addf(&text, "%s: ", setting->row->key);
+		add_names(&text, &setting->uncovered);
+		paper_wrap(&page->paper, 2, 0, text.data ? text.data : "");
+	}
+}
+
 static void put_files(const struct page *page)
 {
 	const struct plan *plan = page->plan;
@@ -319,6 +353,40 @@ static void add_reload_restart(struct strbuf *text, const char *unit, int64_t ru
 	(void)strbuf_adds(text, "Published ports refuse new connections for a moment.");
 }
 
+static bool same_names(const struct strlist *a, const struct strlist *b)
+{
+	if (!a || !b || a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++)
+		if (strcmp(a->items[i], b->items[i]) != 0)
+			return false;
+	return true;
+}
+
+/* A restart with none of them running. */
+static void add_stops(struct strbuf *text, const char *unit, const struct daemon_change *change)
+{
+	bool same = same_names(change->stopped, change->started);
+
+	if (change->stopped && change->stopped->count) {
+		(void)strbuf_adds(text, "Running containers are STOPPED: ");
+		add_names(text, change->stopped);
+		(void)strbuf_addf(text, ". Then %s is restarted", unit);
+	} else {
+		(void)strbuf_addf(text, "%s is restarted", unit);
+	}
+	if (same)
+		(void)strbuf_adds(text, ", and the same containers are started again, in the order "
+					"in which they had been.");
+	else if (change->started && change->started->count) {
+		(void)strbuf_adds(text, ", and these are started again: ");
+		add_names(text, change->started);
+		(void)strbuf_addc(text, '.');
+	} else {
+		(void)strbuf_adds(text, "; they stay stopped, and out of sight.");
+	}
+}
+
 void show_action(const struct paper *paper, const struct facts *facts,
 		 const struct daemon_change *change)
 {
@@ -335,7 +403,10 @@ void show_action(const struct paper *paper, const struct facts *facts,
 		add_reload_restart(&text, unit, running, change->release);
 		break;
 	case ACTION_RESTART:
-		add_restart(&text, unit, running, change->keeps_containers);
+		if (change->stops || (change->started && change->started->count))
+			add_stops(&text, unit, change);
+		else
+			add_restart(&text, unit, running, change->keeps_containers);
 		break;
 	case ACTION_NONE:
 	default:
@@ -369,6 +440,10 @@ static void put_action(const struct page *page)
 	const struct daemon_change change = {
 		.action = plan->action,
 		.keeps_containers = keeps_containers(page),
+		.release = plan->release,
+		.stops = plan->stops,
+		.stopped = &plan->stopped,
+		.started = plan->starts ? &plan->stopped : NULL,
 	};
 
 	if (!plan->file_count && plan->action == ACTION_NONE)
@@ -421,7 +496,7 @@ int show_plan_text(struct strbuf *out, const struct plan *plan, const struct fac
 	if (options->quiet)
 		return show_summary(out, plan, ending);
 	put_header(&page);
-	paper_list(paper, PAINT_RED, "dockerd would not start", &plan->obstacles);
+	paper_list(paper, PAINT_RED, "It cannot be carried out", &plan->obstacles);
 	paper_list(paper, PAINT_YELLOW, "Worth knowing", &plan->warnings);
 	put_group(&page, SETTING_CHANGE, PAINT_GREEN, "To change");
 	put_group(&page, SETTING_HELD, PAINT_YELLOW, "Held: only with your consent");
@@ -429,6 +504,7 @@ int show_plan_text(struct strbuf *out, const struct plan *plan, const struct fac
 	put_group(&page, SETTING_MANUAL, PAINT_YELLOW, "For you to do");
 	put_group(&page, SETTING_SKIPPED, PAINT_DIM, "Left alone");
 	put_fine(&page);
+	put_old_containers(&page);
 	put_files(&page);
 	put_action(&page);
 	paper_end_line(paper);
