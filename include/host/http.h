@@ -1,4 +1,5 @@
-/* The Docker API over a unix socket: HTTP/1.0, GET and POST, strict limits, several requests at once.
+/* The Docker API over a unix socket: HTTP/1.0, GET and POST, strict limits, several requests at
+ * once.
  */
 #pragma once
 

@@ -405,8 +405,7 @@ static void request_send(struct http_request *request)
 	int length = snprintf(text, sizeof text,
 			      "%s %s HTTP/1.0\r\nHost: docker\r\nUser-Agent: harden\r\n"
 			      "Accept: application/json\r\n%s\r\n",
-			      request->method, request->path,
-			      posts ? "Content-Length: 0\r\n" : "");
+			      request->method, request->path, posts ? "Content-Length: 0\r\n" : "");
 
 	if (length < 0 || (size_t)length >= sizeof text) {
 		request_fail(request, -ENAMETOOLONG, "the request is too long");
