@@ -48,6 +48,7 @@ OBJECTS   := $(SOURCES:src/%.c=$(BUILD)/obj/%.o)
 MAIN      := $(BUILD)/obj/cli/main.o
 PROGRAM   := $(BUILD)/harden
 LIBRARY   := $(BUILD)/libharden.a
+UNITS     := $(notdir $(sort $(wildcard contrib/*.service)))
 PROFILES  := $(sort $(wildcard templates/profiles/*.json))
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
@@ -100,18 +101,18 @@ install: $(PROGRAM) ## install below $(DESTDIR)$(prefix)
 	install -D -m 0644 man/harden-json.5 $(DESTDIR)$(mandir)/man5/harden-json.5
 	install -D -m 0644 man/harden-profile.5 $(DESTDIR)$(mandir)/man5/harden-profile.5
 	install -d $(DESTDIR)$(unitdir)/multi-user.target.wants
-	sed 's|^ExecStart=[^ ]*|ExecStart=$(sbindir)/harden|' contrib/harden-recover.service \
-	  > $(DESTDIR)$(unitdir)/harden-recover.service
-	chmod 0644 $(DESTDIR)$(unitdir)/harden-recover.service
-	ln -sf ../harden-recover.service \
-	  $(DESTDIR)$(unitdir)/multi-user.target.wants/harden-recover.service
+	set -e; for unit in $(UNITS); do \
+	  sed 's|^ExecStart=[^ ]*|ExecStart=$(sbindir)/harden|' contrib/$$unit >$(DESTDIR)$(unitdir)/$$unit; \
+	  chmod 0644 $(DESTDIR)$(unitdir)/$$unit; \
+	  ln -sf ../$$unit $(DESTDIR)$(unitdir)/multi-user.target.wants/$$unit; \
+	done
 
 # /var/lib/harden stays: it has the way back from what was applied.
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(sbindir)/harden $(DESTDIR)$(mandir)/man8/harden.8 \
 	      $(DESTDIR)$(mandir)/man5/harden-json.5 $(DESTDIR)$(mandir)/man5/harden-profile.5 \
-	      $(DESTDIR)$(unitdir)/multi-user.target.wants/harden-recover.service \
-	      $(DESTDIR)$(unitdir)/harden-recover.service
+	      $(addprefix $(DESTDIR)$(unitdir)/multi-user.target.wants/,$(UNITS)) \
+	      $(addprefix $(DESTDIR)$(unitdir)/,$(UNITS))
 	rm -rf $(DESTDIR)$(datadir)/harden
 
 # Tests ---------------------------------------------------------------------------------------------

@@ -195,6 +195,16 @@ static void advise(const struct undo *undo, const struct error *why)
 		txn->unit, txn->unit);
 }
 
+/* At boot the files are put back before the daemon starts, which is too early for containers: it
+ * stays pending until they have been started, too. */
+static bool waits_for_daemon(const struct run *run)
+{
+	const struct txn *txn = run->txn;
+
+	return run->options->no_restart && txn->daemon == DAEMON_RUNNING && txn->stops &&
+	       txn->running.count;
+}
+
 void run_undo(struct run *run, bool told, bool force)
 {
 	struct undo context = {.run = run, .told = told, .force = force};
@@ -207,6 +217,14 @@ void run_undo(struct run *run, bool told, bool force)
 	(void)store_save(run->options->store, txn, &ignored);
 
 	int r = daemon_phase(&run->daemon, PHASE_UNDO, "put the host back", undo, &context, &error);
+	if (r == 0 && waits_for_daemon(run)) {
+		run->report->outcome = OUTCOME_ROLLED_BACK;
+		run_say(&run->report->notes,
+			"Containers that it had stopped are started by `harden recover` once %s "
+			"runs.",
+			txn->unit);
+		return;
+	}
 	if (r == 0) {
 		run->report->outcome = OUTCOME_ROLLED_BACK;
 		ignored = ERROR_NONE;

@@ -12,7 +12,9 @@ from applies import (
     apply,
     assert_docker_works,
     config,
+    harden,
     history,
+    pending,
     plain,
     plan,
     planned,
@@ -20,6 +22,8 @@ from applies import (
     rollback,
     row,
     saved,
+    signal_harden,
+    start_harden,
     states,
     wait_until,
 )
@@ -314,6 +318,53 @@ def test_a_container_with_rm(host: Host) -> None:
         assert answer["containers"]["kept"] == 1
     else:
         assert lives(host, ["job", "other"]) == before
+
+
+# --- interrupted while containers are stopped
+
+
+def interrupt_a_stop(host: Host) -> list[str]:
+    """Returns while harden has stopped the quick one and waits for the slow one."""
+    host.reset_docker()
+    start(host, "quick", "--restart=unless-stopped")
+    host.run_container(options=["--name", "slow", "--stop-timeout", "6"])
+    start(host, "paused")
+    host.run("docker pause paused")
+    start_harden(host, "apply", "--yes", "--containers", "restart", *KEEP_DATA)
+    wait_until("one of them has stopped", lambda: "quick" not in up(host))
+    assert "slow" in up(host)
+    return ["paused", "quick", "slow"]
+
+
+def assert_all_are_back(host: Host, names: list[str]) -> None:
+    assert up(host) == names
+    assert inspect(host, "paused")["State"]["Paused"]
+    assert (config(host), pending(host)) == (None, None)
+    assert reported(host)["live-restore"] is False
+
+
+def test_killed_while_stopping_and_recovered(host: Host) -> None:
+    names = interrupt_a_stop(host)
+    signal_harden(host, "KILL")
+    harden(host, "recover", timeout=120)
+    assert_all_are_back(host, names)
+
+
+def test_interrupted_while_stopping(host: Host) -> None:
+    names = interrupt_a_stop(host)
+    signal_harden(host, "TERM")
+    wait_until("it is over", lambda: pending(host) is None, timeout=60)
+    wait_until("harden has ended", lambda: not host.run("pgrep -x harden", False).stdout)
+    assert_all_are_back(host, names)
+
+
+def test_without_power_while_stopping(host: Host) -> None:
+    """At boot the files come first, and the containers once Docker runs."""
+    names = interrupt_a_stop(host)
+    host.reboot()
+    wait_until("it is over", lambda: pending(host) is None, timeout=60)
+    host.wait_for_docker()
+    assert_all_are_back(host, names)
 
 
 # --- where a reload would do harm
