@@ -74,7 +74,7 @@ int containers_up(const struct facts *facts, struct container_refs *ret, struct 
 		if (container_is_up(container) && !container->service)
 			refs.items[refs.count++] = container;
 	}
-	qsort(refs.items, refs.count, sizeof *refs.items, compare_refs);
+	qsort(refs.items, refs.count, sizeof(struct container_facts *), compare_refs);
 	*ret = refs;
 	return 0;
 }
