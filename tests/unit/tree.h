@@ -98,9 +98,10 @@ static inline void tree_link(const char *target, const char *name)
 	ck_assert_int_eq(symlink(target, tree_path(name)), 0);
 }
 
-/* Runs a suite of one case per function in `tests`, which ends with NULL, each with a tree of its
- * own. */
-static inline int tree_main(const char *name, const TTest *const *tests)
+/* Runs a suite of one case per function in `tests`, which ends with NULL, and, unless it is NULL, of
+ * `loop` for each index below count; each with a tree of its own. */
+static inline int tree_main_loop(const char *name, const TTest *const *tests, const TTest *loop,
+				 int count)
 {
 	Suite *suite = suite_create(name);
 	TCase *tcase = tcase_create(name);
@@ -109,7 +110,14 @@ static inline int tree_main(const char *name, const TTest *const *tests)
 	tcase_add_checked_fixture(tcase, tree_setup, tree_teardown);
 	for (; *tests; tests++)
 		tcase_add_test(tcase, *tests);
+	if (loop)
+		tcase_add_loop_test(tcase, loop, 0, count);
 	suite_add_tcase(suite, tcase);
 
 	return test_run(suite);
+}
+
+static inline int tree_main(const char *name, const TTest *const *tests)
+{
+	return tree_main_loop(name, tests, NULL, 0);
 }
