@@ -1,5 +1,6 @@
 #include "tree.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -138,6 +139,159 @@ START_TEST(a_scan_tells_ours_from_others)
 }
 END_TEST
 
+/* ---- children and containers ---- */
+
+START_TEST(a_child_is_found_by_its_name)
+{
+	ck_assert_int_eq(proc_has_child(tree_root, 12, "docker-proxy"), UNKNOWN);
+	/* A kernel without the lists of children. */
+	tree_folder("/proc/12/task/12");
+	ck_assert_int_eq(proc_has_child(tree_root, 12, "docker-proxy"), UNKNOWN);
+
+	make_process("20", "containerd\n", "");
+	make_process("21", "docker-proxy\n", "");
+	make_process("22", "docker-proxy2\n", "");
+	tree_write("/proc/12/task/12/children", "");
+	ck_assert_int_eq(proc_has_child(tree_root, 12, "docker-proxy"), NO);
+	tree_write("/proc/12/task/12/children", "20 22 ");
+	ck_assert_int_eq(proc_has_child(tree_root, 12, "docker-proxy"), NO);
+	/* One that has gone in the meantime, and rubbish. */
+	tree_write("/proc/12/task/12/children", "99 99999999999999999999 -21 x 21 ");
+	ck_assert_int_eq(proc_has_child(tree_root, 12, "docker-proxy"), NO);
+	tree_write("/proc/12/task/12/children", "20 99 21 ");
+	ck_assert_int_eq(proc_has_child(tree_root, 12, "docker-proxy"), YES);
+	ck_assert_int_eq(proc_has_child(tree_root, 12, "containerd"), YES);
+	/* Somebody else's. */
+	ck_assert_int_eq(proc_has_child(tree_root, 13, "docker-proxy"), UNKNOWN);
+}
+END_TEST
+
+START_TEST(a_child_of_any_thread_counts)
+{
+	make_process("21", "docker-proxy\n", "");
+	tree_write("/proc/12/task/12/children", "20 ");
+	tree_write("/proc/12/task/14/children", "21 ");
+	tree_write("/proc/12/task/15/children", "");
+	ck_assert_int_eq(proc_has_child(tree_root, 12, "docker-proxy"), YES);
+	/* Only one of the threads can be seen. */
+	tree_folder("/proc/13/task/13");
+	tree_write("/proc/13/task/16/children", "20 ");
+	ck_assert_int_eq(proc_has_child(tree_root, 13, "docker-proxy"), NO);
+}
+END_TEST
+
+#define HEX16 "0123456789abcdef"
+#define ID(n) HEX16 HEX16 HEX16 "0123456789abcde" n
+
+/* What /proc/PID/cgroup may have, and the container that it shows. */
+static const struct {
+	const char *cgroup;
+	const char *id; /* NULL: none */
+} cgroups[] = {
+	/* cgroup v2, with either driver. */
+	{"0::/system.slice/docker-" ID("a") ".scope\n", ID("a")},
+	{"0::/docker/" ID("a") "\n", ID("a")},
+	{"0::/docker/" ID("a"), ID("a")},
+	/* A group of its own: systemd in a container, or a slice that was asked for. */
+	{"0::/system.slice/docker-" ID("a") ".scope/init.scope\n", ID("a")},
+	{"0::/docker/" ID("a") "/system.slice/cron.service\n", ID("a")},
+	{"0::/site.slice/site-web.slice/docker-" ID("a") ".scope\n", ID("a")},
+	/* cgroup v1: a line for each hierarchy, and not in all of them is a group. */
+	{"12:rdma:/\n11:memory:/docker/" ID("a") "\n10:cpu,cpuacct:/docker/" ID(
+		 "a") "\n"
+		      "1:name=systemd:/docker/" ID("a") "\n0::/system.slice/containerd.service\n",
+	 ID("a")},
+	{"11:memory:/system.slice/docker-" ID("a") ".scope\n"
+						   "1:name=systemd:/system.slice/docker-" ID(
+							   "a") ".scope\n",
+	 ID("a")},
+	/* Docker in Docker: the outer one is this host's. */
+	{"0::/docker/" ID("a") "/docker/" ID("b") "\n", ID("a")},
+	{"0::/system.slice/docker-" ID("a") ".scope/docker/" ID("b") "\n", ID("a")},
+
+	/* Nobody's. */
+	{"", NULL},
+	{"0::/\n", NULL},
+	{"0::/system.slice/docker.service\n", NULL},
+	{"0::/system.slice/docker.socket\n", NULL},
+	{"0::/docker\n", NULL},
+	{"0::/docker/buildkit/abc\n", NULL},
+	{"0::/docker/" HEX16 "\n", NULL},
+	{"0::/docker/" ID("a") "a\n", NULL},
+	{"0::/docker/" ID("A") "\n", NULL},
+	{"0::/docker/x" ID("a") "\n", NULL},
+	{"0::/dockerx" ID("a") "\n", NULL},
+	{"0::/docker" ID("a") "\n", NULL},
+	{"0::/docker", NULL},
+	{"0::/docker-", NULL},
+	{"0::/" ID("a") "\n", NULL},
+	/* Other engines. */
+	{"0::/machine.slice/libpod-" ID("a") ".scope/container\n", NULL},
+	{"0::/libpod_parent/libpod-" ID("a") "\n", NULL},
+	{"0::/machine.slice/machine-libpod_pod_" ID("a") ".slice\n", NULL},
+	{"0::/kubepods.slice/kubepods-besteffort.slice/cri-containerd-" ID("a") ".scope\n", NULL},
+	{"0::/kubepods/burstable/pod4711/" ID("a") "\n", NULL},
+	{"0::/kubepods.slice/crio-" ID("a") ".scope\n", NULL},
+	{"0::/system.slice/nerdctl-" ID("a") ".scope\n", NULL},
+	{"0::/default/" ID("a") "\n", NULL},
+};
+
+static struct strlist container_ids(void)
+{
+	struct strlist ids = {.items = NULL};
+	struct error error = ERROR_NONE;
+
+	ck_assert_int_eq(proc_container_ids(tree_root, &ids, &error), 0);
+	return ids;
+}
+
+START_TEST(a_group_shows_the_container)
+{
+	for (size_t i = 0; i < array_size(cgroups); i++) {
+		tree_write("/proc/12/cgroup", cgroups[i].cgroup);
+		struct strlist ids = container_ids();
+
+		ck_assert_msg(ids.count == (cgroups[i].id != NULL), "%s", cgroups[i].cgroup);
+		if (cgroups[i].id)
+			ck_assert_str_eq(ids.items[0], cgroups[i].id);
+		strlist_done(&ids);
+	}
+}
+END_TEST
+
+START_TEST(each_container_counts_once)
+{
+	tree_write("/proc/1/cgroup", "0::/init.scope\n");
+	tree_write("/proc/self/cgroup", "0::/docker/" ID("f") "\n");
+	tree_write("/proc/sys/cgroup", "0::/docker/" ID("f") "\n");
+	tree_folder("/proc/30");
+	struct strlist ids = container_ids();
+	ck_assert_uint_eq(ids.count, 0);
+	strlist_done(&ids);
+
+	tree_write("/proc/12/cgroup", "0::/docker/" ID("a") "\n");
+	tree_write("/proc/13/cgroup", "0::/docker/" ID("a") "/init.scope\n");
+	tree_write("/proc/14/cgroup", "0::/system.slice/docker-" ID("a") ".scope\n");
+	tree_write("/proc/15/cgroup", "0::/docker/" ID("b") "\n");
+	ids = container_ids();
+	ck_assert_uint_eq(ids.count, 2);
+	ck_assert(strlist_contains(&ids, ID("a")));
+	ck_assert(strlist_contains(&ids, ID("b")));
+	strlist_done(&ids);
+}
+END_TEST
+
+START_TEST(without_processes_that_is_an_error)
+{
+	struct strlist ids = {.items = NULL};
+	struct error error = ERROR_NONE;
+
+	ck_assert_int_eq(proc_container_ids(tree_root, &ids, &error), -ENOENT);
+	ck_assert_str_eq(error.path, tree_path("/proc"));
+	ck_assert_uint_eq(ids.count, 0);
+}
+END_TEST
+
 static enum tristate br_netfilter(void)
 {
 	enum tristate answer = UNKNOWN;
@@ -194,6 +348,11 @@ int main(void)
 		what_is_not_there_is_unknown,
 		the_processes_of_this_very_host_can_be_read,
 		a_scan_tells_ours_from_others,
+		a_child_is_found_by_its_name,
+		a_child_of_any_thread_counts,
+		a_group_shows_the_container,
+		each_container_counts_once,
+		without_processes_that_is_an_error,
 		br_netfilter_is_loaded_or_can_be,
 		systemd_and_syslog,
 		NULL,

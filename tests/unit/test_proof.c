@@ -1,6 +1,7 @@
 /* What a daemon reports, against what it should. */
 #include "harness.h"
 
+#include "core/live.h"
 #include "core/proof.h"
 
 static json_t *json(const char *text)
@@ -26,6 +27,8 @@ static struct facts daemon_facts(const char *info, const char *bridge, int64_t r
 #define BRIDGE(icc) "{\"Options\": {\"com.docker.network.bridge.enable_icc\": \"" icc "\"}}"
 #define SECURITY "\"SecurityOptions\": [\"name=seccomp,profile=builtin\", \"name=userns\"]"
 #define REMAPPED "{\"DockerRootDir\": \"/var/lib/docker/100000.100000\", " SECURITY "}"
+
+#define LIMITS(key, soft) "{\"" key "\": {\"Name\": \"nofile\", \"Soft\": " soft ", \"Hard\": 9}}"
 
 static const struct {
 	const char *info;
@@ -109,9 +112,77 @@ START_TEST(test_of_return)
 }
 END_TEST
 
+/* What is not in a reply but was seen otherwise: the proxies of ports, and the limits that a
+ * container without its own shows. */
+START_TEST(test_of_what_was_seen)
+{
+	static const struct {
+		const char *key;
+		const char *wanted;
+		enum tristate proxies;
+		const char *ulimits; /* NULL: not known */
+		enum proof proof;
+	} seen[] = {
+		{"userland-proxy", "false", NO, NULL, PROOF_GOOD},
+		{"userland-proxy", "true", YES, NULL, PROOF_GOOD},
+		{"userland-proxy", "false", UNKNOWN, NULL, PROOF_UNKNOWN},
+		{"userland-proxy", "true", UNKNOWN, NULL, PROOF_UNKNOWN},
+		{"userland-proxy", "false", YES, NULL, PROOF_BAD},
+		{"userland-proxy", "true", NO, NULL, PROOF_BAD},
+		{"default-ulimits", LIMITS("nofile", "5"), UNKNOWN, LIMITS("nofile", "5"),
+		 PROOF_GOOD},
+		{"default-ulimits", "{}", UNKNOWN, "{}", PROOF_GOOD},
+		/* The daemon has the names as keys, whatever they are in daemon.json. */
+		{"default-ulimits", LIMITS("files", "5"), UNKNOWN, LIMITS("nofile", "5"),
+		 PROOF_GOOD},
+		{"default-ulimits", LIMITS("nofile", "6"), UNKNOWN, LIMITS("nofile", "5"),
+		 PROOF_BAD},
+		{"default-ulimits", LIMITS("nofile", "6"), UNKNOWN, "{}", PROOF_BAD},
+		{"default-ulimits", LIMITS("nofile", "5"), UNKNOWN, NULL, PROOF_UNKNOWN},
+		{"default-ulimits", LIMITS("nofile", "5"), YES, NULL, PROOF_UNKNOWN},
+	};
+
+	for (size_t i = 0; i < array_size(seen); i++) {
+		struct facts facts = daemon_facts("{}", "{}", 1);
+		json_t *wanted = json(seen[i].wanted);
+
+		facts.port_proxies = seen[i].proxies;
+		facts.default_ulimits = seen[i].ulimits ? json(seen[i].ulimits) : NULL;
+		enum proof proof = proof_of(&facts, seen[i].key, wanted, EFFECT_RESTART);
+		ck_assert_msg(proof == seen[i].proof, "case %zu: %d", i, proof);
+		json_decref(wanted);
+		facts_done(&facts);
+	}
+}
+END_TEST
+
+/* A value of its own, which outlives the facts. */
+START_TEST(test_live_values)
+{
+	static const char *const proxy[] = {"userland-proxy"};
+	static const char *const ulimits[] = {"default-ulimits", "nofile"};
+	struct facts facts = daemon_facts("{\"userland-proxy\": true}", "{}", 1);
+
+	ck_assert_int_eq(facts.port_proxies, UNKNOWN);
+	ck_assert_ptr_null(live_value(&facts, proxy, 1));
+	ck_assert_ptr_null(live_value(&facts, ulimits, 1));
+	facts.port_proxies = NO;
+	facts.default_ulimits = json(LIMITS("nofile", "5"));
+	json_t *off = live_value(&facts, proxy, 1);
+	json_t *limits = live_value(&facts, ulimits, 1);
+	ck_assert_ptr_null(live_value(&facts, ulimits, 2));
+	facts_done(&facts);
+	ck_assert(json_is_false(off));
+	ck_assert_ptr_nonnull(json_object_get(limits, "nofile"));
+	json_decref(off);
+	json_decref(limits);
+}
+END_TEST
+
 int main(void)
 {
-	const TTest *const tests[] = {test_of_return, NULL};
+	const TTest *const tests[] = {test_of_return, test_of_what_was_seen, test_live_values,
+				      NULL};
 
 	return test_main_loop("proof", tests, test_of, array_size(cases));
 }
