@@ -182,6 +182,7 @@ END_TEST
 
 #define HEX16 "0123456789abcdef"
 #define ID(n) HEX16 HEX16 HEX16 "0123456789abcde" n
+#define SCOPE(n) "docker-" ID(n) ".scope"
 
 /* What /proc/PID/cgroup may have, and the container that it shows. */
 static const struct {
@@ -189,26 +190,24 @@ static const struct {
 	const char *id; /* NULL: none */
 } cgroups[] = {
 	/* cgroup v2, with either driver. */
-	{"0::/system.slice/docker-" ID("a") ".scope\n", ID("a")},
+	{"0::/system.slice/" SCOPE("a") "\n", ID("a")},
 	{"0::/docker/" ID("a") "\n", ID("a")},
 	{"0::/docker/" ID("a"), ID("a")},
 	/* A group of its own: systemd in a container, or a slice that was asked for. */
-	{"0::/system.slice/docker-" ID("a") ".scope/init.scope\n", ID("a")},
+	{"0::/system.slice/" SCOPE("a") "/init.scope\n", ID("a")},
 	{"0::/docker/" ID("a") "/system.slice/cron.service\n", ID("a")},
-	{"0::/site.slice/site-web.slice/docker-" ID("a") ".scope\n", ID("a")},
+	{"0::/site.slice/site-web.slice/" SCOPE("a") "\n", ID("a")},
 	/* cgroup v1: a line for each hierarchy, and not in all of them is a group. */
 	{"12:rdma:/\n11:memory:/docker/" ID("a") "\n10:cpu,cpuacct:/docker/" ID(
 		 "a") "\n"
 		      "1:name=systemd:/docker/" ID("a") "\n0::/system.slice/containerd.service\n",
 	 ID("a")},
-	{"11:memory:/system.slice/docker-" ID("a") ".scope\n"
-						   "1:name=systemd:/system.slice/docker-" ID(
-							   "a") ".scope\n",
+	{"11:memory:/system.slice/" SCOPE("a") "\n"
+					       "1:name=systemd:/system.slice/" SCOPE("a") "\n",
 	 ID("a")},
 	/* Docker in Docker: the outer one is this host's. */
 	{"0::/docker/" ID("a") "/docker/" ID("b") "\n", ID("a")},
-	{"0::/system.slice/docker-" ID("a") ".scope/docker/" ID("b") "\n", ID("a")},
-
+	{"0::/system.slice/" SCOPE("a") "/docker/" ID("b") "\n", ID("a")},
 	/* Nobody's. */
 	{"", NULL},
 	{"0::/\n", NULL},
