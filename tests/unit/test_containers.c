@@ -28,7 +28,7 @@ static const struct {
 	/* What is cut off is compared as far as it goes. */
 	{"2026", DAY "11:09:25Z", -1},
 	{"", "", 0},
-	{"2026-11", "2026-11", 0},
+	{"2026-11\0-----------.1", "2026-11\0-----------.2", 0},
 };
 
 static int sign(int value)

@@ -98,8 +98,8 @@ static inline void tree_link(const char *target, const char *name)
 	ck_assert_int_eq(symlink(target, tree_path(name)), 0);
 }
 
-/* Runs a suite of one case per function in `tests`, which ends with NULL, and, unless it is NULL, of
- * `loop` for each index below count; each with a tree of its own. */
+/* Runs a suite of one case per function in `tests`, which ends with NULL, and, unless it is NULL,
+ * of `loop` for each index below count; each with a tree of its own. */
 static inline int tree_main_loop(const char *name, const TTest *const *tests, const TTest *loop,
 				 int count)
 {
