@@ -253,8 +253,13 @@ def test_there_and_back(machine: Machine) -> None:
     assert answer["result"] == "incomplete" and answer["error"] is None
     assert [row["state"] for row in answer["settings"] if row["key"] == "live-restore"] == ["pending"]
     assert answer["api_downtime_ms"] is None
-    assert set(answer["containers"]) == {"before", "kept", "lost"}
-    assert list(answer["phases_ms"]) == ["prepare", "switch", "reload", "restart", "answer", "prove", "undo"]
+    assert answer["containers"] == {
+        "before": None, "kept": None, "restarted": None, "stopped": [], "lost": []
+    }  # fmt: skip
+    assert answer["stops"] == []
+    assert list(answer["phases_ms"]) == [
+        "prepare", "switch", "reload", "stop", "restart", "answer", "start", "prove", "undo"
+    ]  # fmt: skip
     hardened = machine.config.read_bytes()
 
     shown = machine.document("rollback", "--dry-run")

@@ -54,6 +54,22 @@ def test_help_is_complete_and_fits() -> None:
         assert f"{status} " in done.stdout.partition("Exit status")[2]
 
 
+def test_help_says_what_becomes_of_containers() -> None:
+    shown = harden("--help", host=None).stdout
+    assert re.search(r"^ +--containers WHAT +keep \(default\), or restart", shown, re.M)
+    assert re.search(r"^ +--accept KEY .*restart", shown, re.M)
+
+
+def test_what_becomes_of_containers_can_be_said_where_there_are_none(tmp_path: Path) -> None:
+    config = tmp_path / "daemon.json"
+    shown = [
+        json.loads(plan(config, "--json", *words).stdout)
+        for words in ([], ["--containers", "keep"], ["--containers", "restart"], ["--accept", "restart"])
+    ]
+    assert shown[0]["stops"] == [] and shown[0]["action"] == "none"
+    assert all(document == shown[0] for document in shown)
+
+
 def test_the_manual_has_every_option_and_command() -> None:
     manual = Path(__file__).parents[2].joinpath("man/harden.8").read_text(encoding="utf-8")
     shown = harden("--help", host=None).stdout
@@ -100,6 +116,12 @@ def test_version() -> None:
         (["plan", "--timeout", "0"], "expected seconds"),
         (["plan", "--timeout", "-3"], "expected seconds"),
         (["plan", "--color", "blue"], "auto, always or never"),
+        (["plan", "--containers", "kill"], "expected keep or restart"),
+        (["rollback", "--containers", "kill"], "expected keep or restart"),
+        (["apply", "--yes", "--containers", "Restart"], "expected keep or restart"),
+        (["plan", "--containers", ""], "expected keep or restart"),
+        (["plan", "--containers"], "needs a value"),
+        (["plan", "--accept", "restarts"], "no such setting"),
         (["plan", "--docker-version", "new"], "expected a version"),
         (["plan", "--docker-version", "1.13"], "expected a version"),
         (["plan", "--profile", "nope"], "no profile of this name"),
