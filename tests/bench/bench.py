@@ -23,6 +23,15 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host"))
 
 from hosts import Host, HostError  # noqa: E402
+from workload import (  # noqa: E402
+    OUTSIDE,
+    PORT,
+    Prober,
+    make_outside,
+    namespace_of,
+    start,
+    start_server,
+)
 
 
 class Times(list[float]):
@@ -211,6 +220,97 @@ def bench_phases(answers: list[dict[str, Any]]) -> None:
             show(phase, times, whole)
 
 
+# --- what those notice who talk to containers
+
+PORT_PAIRS = 8
+PROBES_SECONDS = 0.3
+
+
+class Probes:
+    """Two who connect over and over: one to the container's own address, one to its published port."""
+
+    def __init__(self, inside: Path, outside: Path, address: str) -> None:
+        self.inside, self.outside, self.address = inside, outside, address
+
+    def during(self, host: Host, action: Callable[[], Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        host.run("systemctl reset-failed docker.service docker.socket")
+        direct = Prober(self.inside, self.address, 80)
+        published = Prober(self.outside, OUTSIDE, PORT)
+        time.sleep(PROBES_SECONDS)
+        action()
+        host.wait_for_docker()
+        time.sleep(PROBES_SECONDS)
+        return direct.finish(), published.finish()
+
+
+def bench_published_port(host: Host) -> None:
+    """live-restore is on for both, and both are the same work for dockerd."""
+    host.reset_docker()
+    address = start_server(host, "server")
+    start(host, "client")
+    probes = Probes(namespace_of(host, "client"), make_outside(host), address)
+    # Exit status 5: icc waits for a start without containers.
+    host.run("harden apply --yes --quiet --skip userns-remap", check=False, timeout=300)
+    toggle(host, False)
+    bare, applied = Times(), Times()
+    lost = {"bare": 0, "applied": 0}
+    tried = {"bare": 0, "applied": 0}
+    for pair in range(PORT_PAIRS):
+        on = pair % 2 == 0
+        turns: list[tuple[str, Times, Callable[[], Any]]] = [
+            ("bare", bare, lambda: restart(host)),
+            ("applied", applied, lambda on=on: toggle(host, on)),
+        ]
+        for name, gaps, action in turns if on else reversed(turns):
+            direct, published = probes.during(host, action)
+            gaps.append(published["gap_ms"])
+            lost[name] += direct["failed"]
+            tried[name] += direct["tried"]
+    print("\nA published port's gap, ms      median     min     max   of the restart")
+    base = show("systemctl restart docker", bare)
+    show("harden apply --yes", applied, base)
+    ratios = [a / b for a, b in zip(applied, bare)]
+    print(f"  pair by pair: median {statistics.median(ratios):.2f} x, of {len(ratios)} pairs")
+    print("Connections lost to the container's own address")
+    for name, words in (("bare", "systemctl restart docker"), ("applied", "harden apply --yes")):
+        print(f"  {words:<34}{lost[name]:8} of {tried[name]}")
+    if lost["applied"]:
+        raise SystemExit("apply: connections to the container's own address were lost")
+
+
+# What a plan asks for; dockerd takes longer over it than anybody else.
+LIST = "/containers/json?all=1"
+
+
+def bench_containers(host: Host) -> None:
+    """A plan has dockerd list the containers, and reads what each was created with."""
+    host.reset_docker()
+    host.import_image()
+    print("\nA plan with containers, ms      median     min     max   of the floor")
+    first: list[float] = []
+    before = 0
+    for count in (0, 50, 200):
+        host.run(
+            f"seq {before + 1} {count} | xargs -r -P 4 -I N docker run -d --network none"
+            " bb:1 sleep 99999 >/dev/null",
+            timeout=600,
+        )
+        before = count
+        time.sleep(2)
+        host.run("for i in 1 2 3 4 5; do harden --dry-run >/dev/null; floor >/dev/null; done")
+        commands = ("floor", f"floor /info {LIST}", "harden --dry-run")
+        floor, listing, plan = measure(host, 100, *commands)
+        base = show(f"floor, {count} containers", floor)
+        medians = [
+            show("  the same, and lists them", listing, base),
+            show(f"harden --dry-run, {count} containers", plan, base),
+        ]
+        first = first or medians
+        if count:
+            each = [(now - then) / count for now, then in zip(medians, first)]
+            print(f"  {'per container':<34}{each[1]:8.3f}{'':8}(of it in the list {each[0]:.3f})")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--suite", default="trixie")
@@ -226,6 +326,8 @@ def main() -> None:
         bench_memory(host)
         bench_growth(host)
         bench_phases(bench_downtime(host))
+        bench_published_port(host)
+        bench_containers(host)
 
 
 if __name__ == "__main__":
