@@ -136,7 +136,7 @@ static void read_file_row(const struct facts *facts, struct check_row *row)
 int check_build(const struct facts *facts, const struct plan *plan, struct check *ret,
 		struct error *error)
 {
-	cleanup_check struct check check = {
+	struct check check = {
 		.rows = calloc(plan->setting_count + 1, sizeof *check.rows),
 	};
 	int r = check.rows ? 0 : error_set_oom(error);
@@ -156,8 +156,8 @@ int check_build(const struct facts *facts, const struct plan *plan, struct check
 			r = read_values(facts, plan, row, error);
 	}
 	if (r < 0)
-		return r;
-	*ret = check;
-	check = (struct check){.rows = NULL};
-	return 0;
+		check_done(&check);
+	else
+		*ret = check;
+	return r;
 }

@@ -14,8 +14,8 @@ static size_t ask(const char *path)
 	char buffer[16384];
 	size_t total = 0;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int length = snprintf(buffer, sizeof buffer, "GET %s HTTP/1.0\r\nHost: docker\r\n\r\n",
-			      path);
+	int length =
+		snprintf(buffer, sizeof buffer, "GET %s HTTP/1.0\r\nHost: docker\r\n\r\n", path);
 
 	if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof address) < 0)
 		return 0;
