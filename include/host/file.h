@@ -18,6 +18,11 @@
  * touched where that can be avoided. The caller releases *ret with text_file_done(). */
 int file_read(const char *path, size_t limit, struct text_file *ret, struct error *error);
 
+/* The same where nobody asks behind which symlinks it is: real_path is path. Finding that out costs
+ * a call for each part of the path. */
+int file_read_unresolved(const char *path, size_t limit, struct text_file *ret,
+			 struct error *error);
+
 /* An absolute path as seen under root ("" is the host itself): a new string, NULL when out of
  * memory. Symlinks are not confined to root. */
 char *file_under(const char *root, const char *path);

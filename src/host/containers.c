@@ -82,7 +82,7 @@ static int read_file_of(const char *data_root, const char *id, const char *name,
 	int length = snprintf(path, sizeof path, "%s/containers/%s/%s", data_root, id, name);
 	if (length < 0 || (size_t)length >= sizeof path)
 		return 0;
-	int r = file_read(path, CONTAINER_FILE_MAX, &file, &ignored);
+	int r = file_read_unresolved(path, CONTAINER_FILE_MAX, &file, &ignored);
 	if (r == -ENOMEM)
 		return error_set_oom(error);
 	*hidden |= r == 0 && file.state == FILE_UNREADABLE;

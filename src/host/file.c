@@ -137,7 +137,7 @@ static int read_all(int fd, size_t expected, size_t limit, struct text_file *fil
 }
 
 /* The states that are no errors: missing and not permitted. */
-static int without_data(int errno_value, struct text_file *file, struct error *error)
+static int without_data(int errno_value, struct text_file *file, bool resolve, struct error *error)
 {
 	if (errno_value == ENOENT)
 		file->state = FILE_ABSENT;
@@ -149,19 +149,19 @@ static int without_data(int errno_value, struct text_file *file, struct error *e
 	else
 		return error_set_errno(error, errno_value, "read", file->path);
 
-	file->real_path = realpath(file->path, NULL);
+	file->real_path = resolve ? realpath(file->path, NULL) : strdup(file->path);
 	if (!file->real_path)
 		file->real_path = resolve_absent(file->path);
 	return file->real_path ? 0 : error_set_oom(error);
 }
 
-static int read_into(struct text_file *file, size_t limit, struct error *error)
+static int read_into(struct text_file *file, size_t limit, bool resolve, struct error *error)
 {
 	struct stat st;
 
 	/* Opening a device can already do something (a tape rewinds), so ask first. */
 	if (stat(file->path, &st) < 0)
-		return without_data(errno, file, error);
+		return without_data(errno, file, resolve, error);
 	int r = check_type(&st, limit, file->path, error);
 	if (r < 0)
 		return r;
@@ -174,7 +174,7 @@ static int read_into(struct text_file *file, size_t limit, struct error *error)
 	file->uid = st.st_uid;
 	file->gid = st.st_gid;
 	if (fd < 0)
-		return without_data(open_errno, file, error);
+		return without_data(open_errno, file, resolve, error);
 
 	r = check_type(&st, limit, file->path, error);
 	if (r < 0)
@@ -182,26 +182,36 @@ static int read_into(struct text_file *file, size_t limit, struct error *error)
 	r = read_all(fd, (size_t)st.st_size, limit, file, error);
 	if (r < 0)
 		return r;
-	/* What is read of /proc are no links, and each look at a part of a path costs a call. */
-	bool link_free = text_starts_with(file->path, "/proc/");
-	file->real_path = link_free ? strdup(file->path) : realpath(file->path, NULL);
+	file->real_path = resolve ? realpath(file->path, NULL) : strdup(file->path);
 	if (!file->real_path)
 		return error_set_errno(error, errno, "read", file->path);
 	file->state = FILE_READ;
 	return 0;
 }
 
-int file_read(const char *path, size_t limit, struct text_file *ret, struct error *error)
+static int read_file(const char *path, size_t limit, bool resolve, struct text_file *ret,
+		     struct error *error)
 {
 	struct text_file file = {.path = strdup(path), .state = FILE_ABSENT};
 
-	int r = file.path ? read_into(&file, limit, error) : error_set_oom(error);
+	int r = file.path ? read_into(&file, limit, resolve, error) : error_set_oom(error);
 	if (r < 0) {
 		text_file_done(&file);
 		return r;
 	}
 	*ret = file;
 	return 0;
+}
+
+int file_read(const char *path, size_t limit, struct text_file *ret, struct error *error)
+{
+	/* What is read of /proc are no links. */
+	return read_file(path, limit, !text_starts_with(path, "/proc/"), ret, error);
+}
+
+int file_read_unresolved(const char *path, size_t limit, struct text_file *ret, struct error *error)
+{
+	return read_file(path, limit, false, ret, error);
 }
 
 int file_read_under(const char *root, const char *path, size_t limit, struct text_file *ret,

@@ -78,7 +78,7 @@ def test_the_manual_has_every_option_and_command() -> None:
             assert f"Fl -{option}" in manual, option
     assert "Fl -exit-code" in manual
     commands = re.findall(r"^  ([a-z]+) ", shown.partition("Commands:")[2].partition("Options:")[0], re.M)
-    assert {"plan", "apply", "rollback", "history", "recover", "profiles"} == set(commands)
+    assert {"plan", "apply", "check", "rollback", "history", "recover", "profiles"} == set(commands)
     for command in commands:
         assert re.search(rf"^\.It Cm {command}\b", manual, re.M), command
     statuses = manual.partition(".Sh EXIT STATUS")[2].partition(".Sh EXAMPLES")[0]
