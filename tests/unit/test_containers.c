@@ -193,7 +193,7 @@ static const struct {
 	const char *log; /* NULL: not known */
 	const char *key;
 	const char *wanted;
-	const char *complies; /* a list, or NULL */
+	const char *complies; /* a list, "non-empty", or NULL */
 	bool no_new_privileges;
 	bool covers;
 } covers[] = {
@@ -206,6 +206,8 @@ static const struct {
 	{SYSLOG, "log-driver", "\"journald\"", "[\"gelf\", \"syslog\"]", false, true},
 	{NULL, "log-driver", "\"syslog\"", NULL, false, false},
 	{"{}", "log-driver", "\"\"", NULL, false, false},
+	{"{}", "log-driver", "\"syslog\"", "\"non-empty\"", false, false},
+	{SYSLOG, "log-driver", "\"gelf\"", "\"non-empty\"", false, true},
 	{SYSLOG, "log-opts.tag", "\"x\"", NULL, false, true},
 	{SYSLOG, "log-opts.tag", "\"y\"", NULL, false, false},
 	{SYSLOG, "log-opts.labels", "\"x\"", NULL, false, false},
@@ -228,10 +230,12 @@ static json_t *json(const char *text)
 START_TEST(what_a_container_was_created_with_complies)
 {
 	struct container_facts web = container("web", CONTAINER_RUNNING, NULL);
-	struct profile_row row = {
+	json_t *complies = json(covers[_i].complies);
+	const struct profile_row row = {
 		.key = (char *)covers[_i].key,
 		.wanted = json(covers[_i].wanted),
-		.complies = json(covers[_i].complies),
+		.complies = json_is_array(complies) ? complies : NULL,
+		.non_empty_complies = json_is_string(complies),
 	};
 
 	web.known = true;
@@ -243,7 +247,7 @@ START_TEST(what_a_container_was_created_with_complies)
 	ck_assert(!container_covers(&web, &row, row.wanted));
 	json_decref(web.log);
 	json_decref(row.wanted);
-	json_decref(row.complies);
+	json_decref(complies);
 }
 END_TEST
 
