@@ -206,6 +206,9 @@ START_TEST(without_a_list_there_is_nothing_to_do)
 	ck_assert_int_eq(containers_read(&facts, NULL), 0);
 	ck_assert_uint_eq(facts.container_count, 0);
 	/* The data root is not known: the list alone still tells something. */
+	tree_write("/(null)/containers/x/config.v2.json", CONFIG);
+	tree_write("/(null)/containers/x/hostconfig.json", HOST);
+	ck_assert_int_eq(chdir(tree_root), 0);
 	facts.containers = json_loads("[{\"Id\": \"x\", \"State\": \"paused\"}]", 0, NULL);
 	ck_assert_int_eq(containers_read(&facts, NULL), 0);
 	ck_assert_uint_eq(facts.container_count, 1);

@@ -155,8 +155,9 @@ START_TEST(a_child_is_found_by_its_name)
 	ck_assert_int_eq(proc_has_child(tree_root, 12, "docker-proxy"), NO);
 	tree_write("/proc/12/task/12/children", "20 22 ");
 	ck_assert_int_eq(proc_has_child(tree_root, 12, "docker-proxy"), NO);
-	/* One that has gone in the meantime, and rubbish. */
-	tree_write("/proc/12/task/12/children", "99 99999999999999999999 -21 x 21 ");
+	/* One that has gone in the meantime, and rubbish: the second number and the third are 21 in
+	 * 32 bits. */
+	tree_write("/proc/12/task/12/children", "99 4294967317 -4294967275 x 21 ");
 	ck_assert_int_eq(proc_has_child(tree_root, 12, "docker-proxy"), NO);
 	tree_write("/proc/12/task/12/children", "20 99 21 ");
 	ck_assert_int_eq(proc_has_child(tree_root, 12, "docker-proxy"), YES);
@@ -197,6 +198,7 @@ static const struct {
 	{"0::/system.slice/" SCOPE("a") "/init.scope\n", ID("a")},
 	{"0::/docker/" ID("a") "/system.slice/cron.service\n", ID("a")},
 	{"0::/site.slice/site-web.slice/" SCOPE("a") "\n", ID("a")},
+	{"0::/docker.slice/docker-web.slice/" SCOPE("a") "\n", ID("a")},
 	/* cgroup v1: a line for each hierarchy, and not in all of them is a group. */
 	{"12:rdma:/\n11:memory:/docker/" ID("a") "\n10:cpu,cpuacct:/docker/" ID(
 		 "a") "\n"
@@ -224,6 +226,8 @@ static const struct {
 	{"0::/docker", NULL},
 	{"0::/docker-", NULL},
 	{"0::/" ID("a") "\n", NULL},
+	{"0::/system.slice/my" SCOPE("a") "\n", NULL},
+	{"0::/site/my-docker/" ID("a") "\n", NULL},
 	/* Other engines. */
 	{"0::/machine.slice/libpod-" ID("a") ".scope/container\n", NULL},
 	{"0::/libpod_parent/libpod-" ID("a") "\n", NULL},

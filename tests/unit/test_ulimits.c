@@ -23,6 +23,7 @@ static const struct {
 	{"{\"nofile\": " NOFILE "}", "{\"nproc\": " NPROC "}", false},
 	/* An entry is known by its "Name", not by its key. */
 	{"{\"files\": " NOFILE ", \"x\": " NPROC "}", BOTH, true},
+	{BOTH, "{\"0\": " NOFILE ", \"1\": " NPROC "}", true},
 	{"{\"nproc\": " NOFILE ", \"nofile\": " NPROC "}", BOTH, true},
 	{"{\"nofile\": " NPROC "}", "{\"nofile\": " NOFILE "}", false},
 	{"{\"nofile\": {\"Soft\": 1024, \"Hard\": 2048}}", "{\"nofile\": " NOFILE "}", false},
