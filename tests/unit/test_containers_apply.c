@@ -467,8 +467,8 @@ static int enter_proc_of_tree(void)
 {
 	if (unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
 		return errno;
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    mount(tree_path("/proc"), "/proc", NULL, MS_BIND, NULL) < 0)
+	if (mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount(tree_path("/proc"), "/proc", "none", MS_BIND, NULL) < 0)
 		return errno;
 	return 0;
 }
