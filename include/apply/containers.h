@@ -22,6 +22,8 @@ int containers_start(struct daemon *daemon, const struct txn_containers *which, 
  * deadline. Swarm starts new ones once the daemon is back. */
 bool containers_wait_tasks(struct daemon *daemon, size_t wanted);
 
-/* Whether processes of containers run that the daemon does not know: those that a moved data root
- * has left behind (-EIO, with their ids). */
-int containers_check_orphans(struct daemon *daemon, struct error *error);
+/* Whether processes of containers run that the daemon knew before and does not know any more: those
+ * that a moved data root has left behind (-EIO, with the id of one). Other daemons have containers,
+ * too. */
+int containers_check_orphans(struct daemon *daemon, const struct facts *before,
+			     struct error *error);

@@ -154,10 +154,11 @@ static int look_who_is_up(const struct daemon *daemon, const struct txn_containe
 
 		if (is_task(entry) || !is_up(entry))
 			continue;
+		const char *name = json_string_value(json_array_get(called, 0));
 		*ret_up = true;
 		if (!names(which, id_of(entry)))
 			r = error_set(error, -EBUSY, "stop containers",
-				      json_string_value(json_array_get(called, 0)),
+				      name && *name == '/' ? name + 1 : name,
 				      "it was started in the meantime; run it again");
 	}
 	return r;
@@ -270,8 +271,7 @@ bool containers_wait_tasks(struct daemon *daemon, size_t wanted)
 		struct error ignored = ERROR_NONE;
 		size_t up = 0;
 
-		if (list(daemon, "/containers/json", &entries, &ignored) < 0)
-			return false;
+		(void)list(daemon, "/containers/json", &entries, &ignored);
 		for (size_t i = 0; i < json_array_size(entries); i++)
 			up += is_task(json_array_get(entries, i));
 		if (up >= wanted)
@@ -285,7 +285,7 @@ bool containers_wait_tasks(struct daemon *daemon, size_t wanted)
 
 /* The processes are looked at first: what is started in between is in the list, and not the other
  * way round. */
-int containers_check_orphans(struct daemon *daemon, struct error *error)
+int containers_check_orphans(struct daemon *daemon, const struct facts *before, struct error *error)
 {
 	cleanup_strlist struct strlist ids = {.items = NULL};
 	json_auto_t *entries = NULL;
@@ -293,11 +293,12 @@ int containers_check_orphans(struct daemon *daemon, struct error *error)
 
 	if (r == 0)
 		r = list(daemon, "/containers/json?all=1", &entries, error);
-	for (size_t i = 0; r == 0 && i < ids.count; i++)
-		if (!find(entries, ids.items[i]))
-			r = error_set(error, -EIO, "prove", "containers",
-				      "processes of container %.12s run on, and the daemon does "
-				      "not know it",
-				      ids.items[i]);
+	for (size_t i = 0; r == 0 && i < before->container_count; i++) {
+		const struct container_facts *container = &before->container_list[i];
+		if (container->id && strlist_contains(&ids, container->id) &&
+		    !find(entries, container->id))
+			r = error_set(error, -EIO, "prove", container->name,
+				      "its processes run on, and the daemon does not know it");
+	}
 	return r;
 }

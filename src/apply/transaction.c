@@ -339,6 +339,14 @@ static bool ran_on(const struct container_facts *before, const struct container_
 	       (before->pid == now->pid && text_equal(before->started_at, now->started_at));
 }
 
+static bool is_started(const struct txn *txn, const char *id)
+{
+	for (size_t i = 0; i < txn->starts.count; i++)
+		if (text_equal(txn->starts.items[i].id, id))
+			return true;
+	return false;
+}
+
 /* What became of one that was up. *ret_lost: it should run, and does not. One that has ended well
  * by itself is no loss, and one that is gone was started with --rm. */
 static void count_container(const struct forward *forward, const struct container_facts *before,
@@ -354,7 +362,7 @@ static void count_container(const struct forward *forward, const struct containe
 			report->containers_kept++;
 		else
 			report->containers_restarted++;
-	} else if (txn->stops && !txn->starts.count) {
+	} else if (txn->stops && !is_started(txn, before->id)) {
 		run_say(&report->containers_stopped, "%s", before->name);
 	} else {
 		run_say(&report->containers_lost, "%s", before->name);
@@ -414,7 +422,7 @@ static int count_containers(struct forward *forward, struct error *error)
 		return error_set(error, -EIO, "prove", run->txn->unit,
 				 "containers that ran before do not run any more: %s",
 				 report->containers_lost.items[0]);
-	return txn_moves_data(run->txn) ? containers_check_orphans(&run->daemon, error) : 0;
+	return txn_moves_data(run->txn) ? containers_check_orphans(&run->daemon, before, error) : 0;
 }
 
 static int prove(void *context, struct error *error)

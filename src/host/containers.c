@@ -46,11 +46,24 @@ static int copy_string(const json_t *object, const char *key, char **ret, struct
 	return *ret || !text ? 0 : error_set_oom(error);
 }
 
-static int read_entry(const json_t *entry, struct container_facts *container, struct error *error)
+/* Its own name; those of legacy links ("/web/db") are in the same list. NULL while it is being
+ * removed. */
+static const char *name_of(const json_t *entry)
 {
 	const json_t *names = json_object_get(entry, "Names");
-	const char *name = json_string_value(json_array_get(names, 0));
+	const char *first = json_string_value(json_array_get(names, 0));
 
+	for (size_t i = 0; i < json_array_size(names); i++) {
+		const char *name = json_string_value(json_array_get(names, i));
+		if (name && name[0] == '/' && !strchr(name + 1, '/'))
+			return name;
+	}
+	return first;
+}
+
+static int read_entry(const json_t *entry, struct container_facts *container, struct error *error)
+{
+	const char *name = name_of(entry);
 	const char *status = json_string_value(json_object_get(entry, "Status"));
 
 	container->state = state_of(entry);
@@ -62,7 +75,6 @@ static int read_entry(const json_t *entry, struct container_facts *container, st
 				&container->service, error);
 	if (r < 0)
 		return r;
-	/* One that is being removed may have no name any more. */
 	name = name ? name + (name[0] == '/') : container->id;
 	container->name = strdup(name ? name : "?");
 	return container->name ? 0 : error_set_oom(error);

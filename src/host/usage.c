@@ -25,6 +25,21 @@ static int64_t volumes_size(const json_t *usage)
 	return bytes;
 }
 
+static int64_t total(const json_t *usage, const char *kind)
+{
+	return json_integer_value(json_object_get(json_object_get(usage, kind), "TotalSize"));
+}
+
+/* The daemon answers in its newest format: sums of its own from API 1.52 (Docker 29), lists before.
+ */
+static int64_t size_of(const json_t *usage)
+{
+	if (json_object_get(usage, "ImageUsage") || json_object_get(usage, "VolumeUsage"))
+		return total(usage, "ImageUsage") + total(usage, "VolumeUsage");
+	const json_t *layers = json_object_get(usage, "LayersSize");
+	return json_is_integer(layers) ? json_integer_value(layers) + volumes_size(usage) : -1;
+}
+
 int usage_ask(const char *socket_path, int64_t *ret, struct error *error)
 {
 	struct http_request request;
@@ -39,9 +54,7 @@ int usage_ask(const char *socket_path, int64_t *ret, struct error *error)
 	if (request.result == 0 && request.reply.status == 200) {
 		json_auto_t *usage =
 			json_loadb(request.reply.body, request.reply.body_length, 0, NULL);
-		const json_t *layers = json_object_get(usage, "LayersSize");
-		if (json_is_integer(layers))
-			bytes = json_integer_value(layers) + volumes_size(usage);
+		bytes = size_of(usage);
 	}
 	int r = request.result == -ENOMEM ? error_set_oom(error) : 0;
 	http_request_done(&request);

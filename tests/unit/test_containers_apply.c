@@ -480,6 +480,13 @@ static struct orphans {
 	struct error error;
 } * orphans;
 
+/* What the daemon knew before. */
+static struct container_facts known_list[] = {
+	{.id = (char *)ID("a"), .name = (char *)"web"},
+	{.id = (char *)ID("b"), .name = (char *)"db"},
+};
+static const struct facts known = {.container_list = known_list, .container_count = 2};
+
 /* False where this process may not have a /proc of its own, which is a failure in CI. */
 static bool check_orphans(void)
 {
@@ -490,7 +497,8 @@ static bool check_orphans(void)
 		orphans->entered = enter_proc_of_tree();
 		orphans->error = ERROR_NONE;
 		if (!orphans->entered)
-			orphans->result = containers_check_orphans(&daemon_fake, &orphans->error);
+			orphans->result =
+				containers_check_orphans(&daemon_fake, &known, &orphans->error);
 		_exit(0);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
@@ -518,6 +526,8 @@ START_TEST(processes_that_the_daemon_does_not_know_are_orphans)
 	ck_assert_ptr_ne(orphans, MAP_FAILED);
 	tree_write("/proc/1/cgroup", "0::/init.scope\n");
 	tree_write("/proc/12/cgroup", "0::/system.slice/docker-" ID("a") ".scope\n");
+	/* Another daemon's. */
+	tree_write("/proc/14/cgroup", "0::/user.slice/docker-" ID("c") ".scope\n");
 	tree_write("/proc/13/cgroup", "0::/system.slice/docker-" ID("a") ".scope\n");
 	begin(answers, 60);
 	if (!check_orphans())
@@ -526,8 +536,9 @@ START_TEST(processes_that_the_daemon_does_not_know_are_orphans)
 	ck_assert(check_orphans());
 	ck_assert_int_eq(orphans->result, -EIO);
 	ck_assert_str_eq(orphans->error.step, "prove");
-	ck_assert_str_eq(orphans->error.text, "processes of container 0123456789ab run on, and the "
-					      "daemon does not know it");
+	ck_assert_str_eq(orphans->error.path, "web");
+	ck_assert_str_eq(orphans->error.text,
+			 "its processes run on, and the daemon does not know it");
 	tree_write("/proc/12/cgroup", "0::/system.slice/docker.service\n");
 	tree_write("/proc/13/cgroup", "0::/system.slice/docker.service\n");
 	ck_assert(check_orphans());

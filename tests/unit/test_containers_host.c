@@ -46,7 +46,9 @@ static void read_list(const char *list)
 START_TEST(the_list_and_the_files_become_facts)
 {
 	write_files(ID("a"), CONFIG, HOST);
-	read_list("[{\"Id\": \"" ID("a") "\", \"Names\": [\"/web\"], \"State\": \"running\", "
+	/* The first is a legacy link's. */
+	read_list("[{\"Id\": \"" ID("a") "\", \"Names\": [\"/db/peer\", \"/web\"], "
+					 "\"State\": \"running\", "
 					 "\"Status\": \"Up 3 minutes\", \"Labels\": {}, "
 					 "\"Ports\": [{\"PrivatePort\": 443}, {\"PrivatePort\": "
 					 "80, \"PublicPort\": 8080}]}]");

@@ -20,6 +20,11 @@ static const struct {
 	int64_t bytes;
 } cases[] = {
 	{{{ASKED, 200, "{\"LayersSize\": 1000, \"Volumes\": null}", 0}}, 1000},
+	/* From API 1.52 on. */
+	{{{ASKED, 200,
+	   "{\"ImageUsage\": {\"TotalSize\": 1000}, \"VolumeUsage\": {\"TotalSize\": 20}}", 0}},
+	 1020},
+	{{{ASKED, 200, "{\"VolumeUsage\": {\"TotalSize\": 20}}", 0}}, 20},
 	{{{ASKED, 200, "{\"LayersSize\": 0, \"Volumes\": []}", 0}}, 0},
 	/* Larger than 32 bits. */
 	{{{ASKED, 200,
