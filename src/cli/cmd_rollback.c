@@ -288,12 +288,17 @@ static json_t *files_json(const struct work *work)
 static void output_document(const struct work *work)
 {
 	json_t *document = document_start("rollback");
+	cleanup_strlist struct strlist stopped = {.items = NULL};
+
+	if (work->txn.stops && !work->options->no_restart)
+		(void)name_containers(&work->txn.running, &stopped);
 	bool fine = document &&
 		    json_object_set_new(document, "host", show_host_json(&work->facts)) == 0 &&
 		    json_object_set_new(document, "of", show_text_json(work->done.id)) == 0 &&
 		    json_object_set_new(document, "files", files_json(work)) == 0 &&
 		    json_object_set_new(document, "action",
-					json_string(plan_action_name(planned_action(work)))) == 0;
+					json_string(plan_action_name(planned_action(work)))) == 0 &&
+		    json_object_set_new(document, "stops", show_list_json(&stopped)) == 0;
 
 	if (!fine) {
 		json_decref(document);

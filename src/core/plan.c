@@ -137,6 +137,8 @@ static int unknown_setting(const struct plan *plan, const char *option, const ch
 
 	for (size_t i = 0; i < plan->profile.row_count; i++)
 		text_nearest_offer(&nearest, key, plan->profile.rows[i].key);
+	if (strcmp(option, "--accept") == 0)
+		text_nearest_offer(&nearest, key, ACCEPT_RESTART);
 	return error_set(error, -EINVAL, option, key, "the profile %s has no such setting%s%s%s",
 			 plan->profile.name, nearest.name ? "; did you mean " : "",
 			 nearest.name ? nearest.name : "", nearest.name ? "?" : "");

@@ -12,6 +12,7 @@ from applies import (
     apply,
     assert_docker_works,
     config,
+    document,
     harden,
     history,
     pending,
@@ -292,6 +293,8 @@ def test_a_restart_that_stops_containers_waits_for_consent(host: Host) -> None:
     assert reported(host)["log-driver"] == "syslog"
     assert up(host) == ["one", "two"]
     assert "--accept restart" in rollback(host, status=2)["error"]
+    dry = document(host, "rollback", "--dry-run", "--accept", "restart")
+    assert dry["stops"] == ["one", "two"]
     assert rollback(host, "--accept", "restart")["result"] == UNDONE
     assert up(host) == ["one", "two"]
 
