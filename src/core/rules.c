@@ -205,7 +205,18 @@ static int read_values(struct judgement *judgement, struct setting *setting,
 				   &setting->source, ret_flag, error);
 }
 
-/* What is configured already may not be in force: the daemon was not restarted since. */
+/* Why a daemon does not have what is configured. dockerd keeps the network as it is when containers
+ * run while it starts (facts b.2). */
+static const char *lag_text(enum effect effect)
+{
+	if (effect == EFFECT_RELOAD)
+		return "it was not reloaded since";
+	return effect == EFFECT_CONTAINERS
+		       ? "it was not restarted since, or containers ran when it was"
+		       : "it was not restarted since";
+}
+
+/* What is configured already may not be in force. */
 static int judge_lag(struct judgement *judgement, struct setting *setting, struct error *error)
 {
 	if (setting->state != SETTING_OK || !setting->in_force ||
@@ -216,10 +227,9 @@ static int judge_lag(struct judgement *judgement, struct setting *setting, struc
 	/* A reload reads the file alone (facts c). */
 	if (setting->effect == EFFECT_RELOAD && setting->source != SOURCE_FILE)
 		setting->effect = EFFECT_RESTART;
-	return judgement_note(
-		judgement, error,
-		"It is configured, but the running daemon does not have it: it was not %s since.",
-		setting->effect == EFFECT_RELOAD ? "reloaded" : "restarted");
+	return judgement_note(judgement, error,
+			      "It is configured, but the running daemon does not have it: %s.",
+			      lag_text(setting->effect));
 }
 
 int rule_judge(struct judgement *judgement, struct setting *setting, struct error *error)
