@@ -227,9 +227,18 @@ static int judge_lag(struct judgement *judgement, struct setting *setting, struc
 	/* A reload reads the file alone (facts c). */
 	if (setting->effect == EFFECT_RELOAD && setting->source != SOURCE_FILE)
 		setting->effect = EFFECT_RESTART;
-	return judgement_note(judgement, error,
-			      "It is configured, but the running daemon does not have it: %s.",
-			      lag_text(setting->effect));
+	int r = judgement_note(judgement, error,
+			       "It is configured, but the running daemon does not have it: %s.",
+			       lag_text(setting->effect));
+	bool waits = setting->effect == EFFECT_CONTAINERS &&
+		     judgement->facts->data_root.containers_running > 0 &&
+		     !judgement->options->restart_containers;
+	return r < 0 || !waits
+		       ? r
+		       : judgement_note(
+				 judgement, error,
+				 "To have it in force, with the containers stopped and started "
+				 "again: harden apply --containers restart.");
 }
 
 int rule_judge(struct judgement *judgement, struct setting *setting, struct error *error)
