@@ -30,6 +30,8 @@ struct check {
 		*rows; /* in the order of the profile, without those that --only leaves out */
 	size_t count;
 	size_t counts[VERDICT_COUNT];
+	struct strlist obstacles; /* why dockerd would not start with what is configured now */
+	struct strlist warnings;  /* the plan's, and what is not known to be in force */
 };
 
 void check_done(struct check *check);
@@ -39,12 +41,14 @@ void check_done(struct check *check);
 int check_build(const struct facts *facts, const struct plan *plan, struct check *ret,
 		struct error *error);
 
-/* Whether nothing fails. */
+/* Whether nothing fails, and dockerd would start. */
 bool check_complies(const struct check *check);
 
 /* pass, fail, manual, waived, not-applicable. */
 const char *verdict_name(enum verdict verdict);
 
-/* The control's number in this benchmark; benchmark NULL: in the newest that has it. NULL where
- * there is none. Borrowed. */
-const char *check_number(const struct profile_row *row, const char *benchmark);
+/* The control's number in this benchmark, "2.2"; benchmark NULL: in the newest that has it, named
+ * where that is not the newest of all, "1.1: 2.13". "" where there is none. Returns the buffer. */
+#define CHECK_NUMBER_SIZE 32
+const char *check_number(const struct profile_row *row, const char *benchmark,
+			 char ret[static CHECK_NUMBER_SIZE]);

@@ -82,9 +82,13 @@ static int run(const struct options *options)
 /* A script gets its document for a mistake in the options, too, wherever --json stands. */
 static bool asks_for_json(int argc, char **argv)
 {
-	for (int i = 1; i < argc; i++)
-		if (strcmp(argv[i], "--json") == 0)
+	for (int i = 1; i < argc; i++) {
+		bool named = strcmp(argv[i], "--format") == 0 && i + 1 < argc &&
+			     strcmp(argv[i + 1], "json") == 0;
+		if (named || strcmp(argv[i], "--json") == 0 ||
+		    strcmp(argv[i], "--format=json") == 0)
 			return true;
+	}
 	return false;
 }
 

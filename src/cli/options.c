@@ -135,6 +135,9 @@ static int apply_format(struct options *options, const char *argument, struct er
 	if (index < 0)
 		return error_set(error, -EINVAL, "--format", argument,
 				 "expected text, json, junit or sarif");
+	if (options->json && index != FORMAT_JSON)
+		return error_set(error, -EINVAL, "--format", argument,
+				 "--json asks for another one");
 	options->format = (enum format_choice)index;
 	options->format_given = true;
 	options->json |= options->format == FORMAT_JSON;
@@ -155,7 +158,8 @@ static int apply_benchmark(struct options *options, const char *argument, struct
 static int apply_json(struct options *options, const char *argument, struct error *error)
 {
 	(void)argument;
-	(void)error;
+	if (options->format_given && options->format != FORMAT_JSON)
+		return error_set(error, -EINVAL, "--json", NULL, "--format asks for another one");
 	options->json = true;
 	options->format = FORMAT_JSON;
 	return 0;

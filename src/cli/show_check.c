@@ -69,13 +69,14 @@ static void put_line(const struct paper *paper, const struct check_row *row,
 		     const struct options *options)
 {
 	const struct profile_row *control = row->setting->row;
-	const char *number = check_number(control, options->benchmark);
+	char number[CHECK_NUMBER_SIZE];
 	const char *word = verdicts[row->verdict].word;
 	size_t at = strlen(word);
 
 	paper_put_painted(paper, verdicts[row->verdict].paint, word);
 	pad(paper, &at, NUMBER_COLUMN);
-	put(paper, &at, number ? number : "-");
+	(void)check_number(control, options->benchmark, number);
+	put(paper, &at, *number ? number : "-");
 	pad(paper, &at, KEY_COLUMN);
 	put(paper, &at, control->key);
 	pad(paper, &at, FILE_COLUMN);
@@ -129,8 +130,9 @@ static void put_row(const struct paper *paper, const struct check_row *row,
 	put_uncovered(paper, &setting->uncovered);
 }
 
-static void put_header(const struct paper *paper, const struct plan *plan,
-		       const struct facts *facts, const struct options *options)
+static void put_header(const struct paper *paper, const struct check *check,
+		       const struct plan *plan, const struct facts *facts,
+		       const struct options *options)
 {
 	cleanup_strbuf struct strbuf line = STRBUF_EMPTY;
 	size_t at = 0;
@@ -147,7 +149,8 @@ static void put_header(const struct paper *paper, const struct plan *plan,
 			  options->benchmark ? options->benchmark : "1.8");
 	paper_put(paper, line.data ? line.data : "");
 	paper_end_line(paper);
-	paper_list(paper, PAINT_YELLOW, "Worth knowing", &plan->warnings);
+	paper_list(paper, PAINT_RED, "dockerd would not start", &check->obstacles);
+	paper_list(paper, PAINT_YELLOW, "Worth knowing", &check->warnings);
 	paper_end_line(paper);
 	pad(paper, &at, FILE_COLUMN);
 	put(paper, &at, "file");
@@ -169,6 +172,9 @@ static void put_summary(const struct paper *paper, const struct check *check)
 				  verdicts[i].noun);
 		first = false;
 	}
+	if (check->obstacles.count)
+		(void)strbuf_adds(paper->out,
+				  first ? "dockerd would not start" : ", dockerd would not start");
 	(void)strbuf_adds(paper->out, check_complies(check) ? ": this host complies.\n"
 							    : ": this host does not comply.\n");
 }
@@ -179,7 +185,7 @@ int show_check_text(struct strbuf *out, const struct check *check, const struct 
 	const struct paper paper = {.out = out, .color = color};
 
 	if (!options->quiet) {
-		put_header(&paper, plan, facts, options);
+		put_header(&paper, check, plan, facts, options);
 		for (size_t i = 0; i < check->count; i++)
 			put_row(&paper, &check->rows[i], options);
 		paper_end_line(&paper);

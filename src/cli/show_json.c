@@ -170,7 +170,8 @@ json_t *show_check_json(const struct check *check, const struct plan *plan,
 	fine &= json_object_set_new(document, "profile", json_string(plan->profile.name)) == 0;
 	fine &= json_object_set_new(document, "benchmark", show_text_json(options->benchmark)) == 0;
 	fine &= json_object_set_new(document, "settings", settings) == 0;
-	fine &= json_object_set_new(document, "warnings", show_list_json(&plan->warnings)) == 0;
+	fine &= json_object_set_new(document, "warnings", show_list_json(&check->warnings)) == 0;
+	fine &= json_object_set_new(document, "obstacles", show_list_json(&check->obstacles)) == 0;
 	fine &= json_object_set_new(document, "compliant", json_boolean(check_complies(check))) ==
 		0;
 	if (fine)

@@ -4,41 +4,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/text.h"
+#include "base/xml.h"
 #include "cli/output.h"
-
-/* Control characters, which XML 1.0 cannot hold, become \xNN first. */
-static void add_xml(struct strbuf *out, const char *text)
-{
-	cleanup_strbuf struct strbuf printable = STRBUF_EMPTY;
-
-	if (text_add_printable(&printable, text, strlen(text), false) < 0) {
-		out->failed = true;
-		return;
-	}
-	for (const char *at = printable.data ? printable.data : ""; *at; at++) {
-		static const struct {
-			char character;
-			const char *entity;
-		} entities[] = {
-			{'&', "&amp;"},  {'<', "&lt;"},    {'>', "&gt;"},
-			{'"', "&quot;"}, {'\'', "&apos;"},
-		};
-		size_t i = 0;
-
-		while (i < array_size(entities) && entities[i].character != *at)
-			i++;
-		if (i < array_size(entities))
-			(void)strbuf_adds(out, entities[i].entity);
-		else
-			(void)strbuf_addc(out, *at);
-	}
-}
 
 static void add_attribute(struct strbuf *out, const char *name, const char *value)
 {
 	(void)strbuf_addf(out, " %s=\"", name);
-	add_xml(out, value);
+	(void)xml_add_attribute(out, value, strlen(value));
 	(void)strbuf_addc(out, '"');
 }
 
@@ -54,8 +26,10 @@ static void add_value(struct strbuf *out, const char *label, const char *key, co
 {
 	cleanup_free char *text = value ? show_value_text(key, value) : NULL;
 
+	const char *shown = text ? text : "-";
+
 	(void)strbuf_addf(out, "%s: ", label);
-	add_xml(out, text ? text : "-");
+	(void)xml_add_text(out, shown, strlen(shown));
 	(void)strbuf_addc(out, '\n');
 }
 
@@ -78,12 +52,12 @@ static void add_case(struct strbuf *out, const struct check_row *row, const stru
 		     const struct options *options)
 {
 	const struct setting *setting = row->setting;
-	const char *number = check_number(setting->row, options->benchmark);
+	char number[CHECK_NUMBER_SIZE];
 	cleanup_strbuf struct strbuf name = STRBUF_EMPTY;
 	cleanup_strbuf struct strbuf suite = STRBUF_EMPTY;
 
-	(void)strbuf_addf(&name, "%s%s%s", number ? number : "", number ? " " : "",
-			  setting->row->key);
+	(void)check_number(setting->row, options->benchmark, number);
+	(void)strbuf_addf(&name, "%s%s%s", number, *number ? " " : "", setting->row->key);
 	(void)strbuf_addf(&suite, "harden.%s", plan->profile.name);
 	(void)strbuf_adds(out, "    <testcase");
 	add_attribute(out, "classname", suite.data ? suite.data : "");
@@ -105,11 +79,26 @@ static void add_case(struct strbuf *out, const struct check_row *row, const stru
 	(void)strbuf_adds(out, "    </testcase>\n");
 }
 
+/* What keeps dockerd from starting is a failure, whatever the controls say. */
+static void add_obstacle(struct strbuf *out, const char *text, const struct plan *plan)
+{
+	cleanup_strbuf struct strbuf suite = STRBUF_EMPTY;
+
+	(void)strbuf_addf(&suite, "harden.%s", plan->profile.name);
+	(void)strbuf_adds(out, "    <testcase");
+	add_attribute(out, "classname", suite.data ? suite.data : "");
+	(void)strbuf_adds(out,
+			  " name=\"configuration\" time=\"0\">\n      <failure type=\"obstacle\"");
+	add_attribute(out, "message", text);
+	(void)strbuf_adds(out, "></failure>\n    </testcase>\n");
+}
+
 int show_check_junit(struct strbuf *out, const struct check *check, const struct plan *plan,
 		     const struct facts *facts, const struct options *options)
 {
-	size_t failures = check->counts[VERDICT_FAIL];
-	size_t skipped = check->count - failures - check->counts[VERDICT_PASS];
+	size_t obstacles = check->obstacles.count;
+	size_t failing = check->counts[VERDICT_FAIL];
+	size_t skipped = check->count - failing - check->counts[VERDICT_PASS];
 	time_t now = time(NULL);
 	char moment[32] = "1970-01-01T00:00:00";
 	struct tm utc;
@@ -122,15 +111,17 @@ int show_check_junit(struct strbuf *out, const struct check *check, const struct
 		"<testsuites>\n"
 		"  <testsuite id=\"0\" package=\"harden\" name=\"harden\" tests=\"%zu\""
 		" failures=\"%zu\" errors=\"0\" skipped=\"%zu\" time=\"0\" timestamp=\"%s\"",
-		check->count, failures, skipped, moment);
+		check->count + obstacles, failing + obstacles, skipped, moment);
 	add_attribute(out, "hostname", facts->hostname ? facts->hostname : "localhost");
 	(void)strbuf_adds(out, ">\n    <properties>\n");
 	add_property(out, "harden", HARDEN_VERSION);
 	add_property(out, "profile", plan->profile.name);
 	add_property(out, "docker", facts->version_text ? facts->version_text : "unknown");
-	for (size_t i = 0; i < plan->warnings.count; i++)
-		add_property(out, "warning", plan->warnings.items[i]);
+	for (size_t i = 0; i < check->warnings.count; i++)
+		add_property(out, "warning", check->warnings.items[i]);
 	(void)strbuf_adds(out, "    </properties>\n");
+	for (size_t i = 0; i < obstacles; i++)
+		add_obstacle(out, check->obstacles.items[i], plan);
 	for (size_t i = 0; i < check->count; i++)
 		add_case(out, &check->rows[i], plan, options);
 	(void)strbuf_adds(out, "    <system-out></system-out>\n    <system-err></system-err>\n"

@@ -113,17 +113,39 @@ static json_t *result_json(const struct check_row *row, size_t index)
 	return result;
 }
 
+/* What keeps dockerd from starting, as a rule behind all others. */
+static json_t *obstacle_rule_json(void)
+{
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:{s:{}, s:i}}", "id", "configuration", "name",
+			 "configuration", "shortDescription",
+			 message_json("dockerd starts with this configuration"), "fullDescription",
+			 message_json("A daemon that does not start protects nobody."), "help",
+			 message_json("harden plan says what to do about it."), "properties", "cis",
+			 "level", 1);
+}
+
+static json_t *obstacle_json(const char *text, const char *path, size_t index)
+{
+	return json_pack("{s:s, s:i, s:s, s:s, s:o, s:[{s:{s:{s:o}}}], s:{s:n, s:n, s:n, s:n}}",
+			 "ruleId", "configuration", "ruleIndex", (int)index, "kind", "fail",
+			 "level", "error", "message", message_json(text), "locations",
+			 "physicalLocation", "artifactLocation", "uri", uri_json(path),
+			 "properties", "file", "flag", "inForce", "wanted");
+}
+
 static json_t *tool_json(const struct check *check)
 {
 	json_t *rules = json_array();
 
 	for (size_t i = 0; i < check->count; i++)
 		(void)json_array_append_new(rules, rule_json(check->rows[i].setting->row));
+	if (check->obstacles.count)
+		(void)json_array_append_new(rules, obstacle_rule_json());
 	return json_pack("{s:{s:s, s:s, s:o}}", "driver", "name", "harden", "version",
 			 HARDEN_VERSION, "rules", rules);
 }
 
-static json_t *invocations_json(const struct plan *plan)
+static json_t *invocations_json(const struct check *check)
 {
 	json_t *notes = json_array();
 	time_t now = time(NULL);
@@ -132,10 +154,10 @@ static json_t *invocations_json(const struct plan *plan)
 
 	if (gmtime_r(&now, &utc))
 		(void)strftime(moment, sizeof moment, "%Y-%m-%dT%H:%M:%SZ", &utc);
-	for (size_t i = 0; i < plan->warnings.count; i++)
+	for (size_t i = 0; i < check->warnings.count; i++)
 		(void)json_array_append_new(notes,
 					    json_pack("{s:s, s:o}", "level", "note", "message",
-						      message_json(plan->warnings.items[i])));
+						      message_json(check->warnings.items[i])));
 	return json_pack("[{s:b, s:s, s:o}]", "executionSuccessful", 1, "endTimeUtc", moment,
 			 "toolExecutionNotifications", notes);
 }
@@ -147,10 +169,14 @@ json_t *show_check_sarif(const struct check *check, const struct plan *plan,
 
 	for (size_t i = 0; i < check->count; i++)
 		(void)json_array_append_new(results, result_json(&check->rows[i], i));
+	for (size_t i = 0; i < check->obstacles.count; i++)
+		(void)json_array_append_new(
+			results,
+			obstacle_json(check->obstacles.items[i], facts->config.path, check->count));
 	return json_pack(
 		"{s:s, s:s, s:[{s:o, s:o, s:o, s:{s:s, s:o, s:o, s:o}}]}", "$schema", SCHEMA,
 		"version", "2.1.0", "runs", "tool", tool_json(check), "invocations",
-		invocations_json(plan), "results", results, "properties", "profile",
+		invocations_json(check), "results", results, "properties", "profile",
 		plan->profile.name, "benchmark", show_text_json(options->benchmark), "host",
 		show_text_json(facts->hostname), "docker", show_text_json(facts->version_text));
 }

@@ -1,5 +1,6 @@
 #include "core/check.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,14 +22,20 @@ const char *verdict_name(enum verdict verdict)
 	return names[verdict];
 }
 
-const char *check_number(const struct profile_row *row, const char *benchmark)
+const char *check_number(const struct profile_row *row, const char *benchmark,
+			 char ret[static CHECK_NUMBER_SIZE])
 {
-	if (benchmark)
-		return profile_row_cis(row, benchmark);
-	for (size_t i = CIS_BENCHMARKS; i > 0; i--)
-		if (row->cis[i - 1])
-			return row->cis[i - 1];
-	return NULL;
+	size_t newest = CIS_BENCHMARKS;
+
+	while (newest > 0 && !row->cis[newest - 1])
+		newest--;
+	const char *number = benchmark ? profile_row_cis(row, benchmark)
+			     : newest  ? row->cis[newest - 1]
+				       : NULL;
+	bool older = !benchmark && number && newest < CIS_BENCHMARKS;
+	(void)snprintf(ret, CHECK_NUMBER_SIZE, "%s%s%s", older ? cis_benchmarks[newest - 1] : "",
+		       older ? ": " : "", number ? number : "");
+	return ret;
 }
 
 void check_done(struct check *check)
@@ -39,12 +46,14 @@ void check_done(struct check *check)
 		json_decref(check->rows[i].in_force);
 	}
 	free(check->rows);
+	strlist_done(&check->obstacles);
+	strlist_done(&check->warnings);
 	*check = (struct check){.rows = NULL};
 }
 
 bool check_complies(const struct check *check)
 {
-	return check->counts[VERDICT_FAIL] == 0;
+	return check->counts[VERDICT_FAIL] == 0 && !check->obstacles.count;
 }
 
 static enum verdict verdict_of(const struct setting *setting)
@@ -133,6 +142,37 @@ static void read_file_row(const struct facts *facts, struct check_row *row)
 	}
 }
 
+/* A daemon that runs may do so with an older configuration than the one that is there now. */
+static int collect_obstacles(const struct plan *plan, struct check *check, struct error *error)
+{
+	const struct findings *findings = &plan->configuration.findings;
+
+	for (size_t i = 0; i < findings->count; i++)
+		if (findings->items[i].fatal &&
+		    strlist_addf(&check->obstacles, "%s: %s", findings->items[i].key,
+				 findings->items[i].text) < 0)
+			return error_set_oom(error);
+	return 0;
+}
+
+static int collect_warnings(const struct facts *facts, const struct plan *plan, struct check *check,
+			    struct error *error)
+{
+	bool silent = facts->daemon != DAEMON_RUNNING || !facts->info;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < plan->warnings.count; i++)
+		r = strlist_add(&check->warnings, plan->warnings.items[i]);
+	if (r == 0 && silent)
+		r = strlist_addf(
+			&check->warnings,
+			"%s, so nothing is known to be in force: the verdicts rest on what "
+			"is configured.",
+			facts->daemon == DAEMON_RUNNING ? "The daemon was not heard"
+							: "No dockerd runs");
+	return r < 0 ? error_set_oom(error) : 0;
+}
+
 int check_build(const struct facts *facts, const struct plan *plan, struct check *ret,
 		struct error *error)
 {
@@ -155,6 +195,10 @@ int check_build(const struct facts *facts, const struct plan *plan, struct check
 		else
 			r = read_values(facts, plan, row, error);
 	}
+	if (r == 0)
+		r = collect_obstacles(plan, &check, error);
+	if (r == 0)
+		r = collect_warnings(facts, plan, &check, error);
 	if (r < 0)
 		check_done(&check);
 	else

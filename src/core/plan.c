@@ -500,6 +500,28 @@ static int review(struct builder *builder, const char *text, size_t length, bool
 	return r;
 }
 
+/* SIGHUP takes live-restore on a swarm node, and the next start dies of it (facts b.2). */
+static int review_swarm(struct builder *builder, struct error *error)
+{
+	static const char *const path[] = {"live-restore"};
+	struct configuration later = builder->plan->configuration;
+	enum value_source source;
+	json_t *value = NULL;
+
+	if (builder->facts->swarm != YES)
+		return 0;
+	later.document = builder->intended;
+	int r = configuration_value(&later, path, 1, &value, &source, NULL, error);
+	bool on = json_is_true(value);
+	json_decref(value);
+	if (r == 0 && on &&
+	    strlist_add(&builder->plan->obstacles,
+			"dockerd would not start: live-restore: it is on, and this host is a swarm "
+			"node. Set it to false, or take it out.") < 0)
+		r = error_set_oom(error);
+	return r;
+}
+
 static int plan_config(struct builder *builder, struct error *error)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_EMPTY;
@@ -775,6 +797,8 @@ static int build(struct builder *builder, struct error *error)
 		r = collect_warnings(builder, error);
 	if (r == 0)
 		r = plan_config(builder, error);
+	if (r == 0)
+		r = review_swarm(builder, error);
 	if (r == 0)
 		r = plan_modes(builder, error);
 	return r < 0 ? r : decide_action(builder, error);

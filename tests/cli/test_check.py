@@ -40,6 +40,7 @@ def test_the_file_is_not_believed(config: Path) -> None:
     stopped = check(config, "--json", "--docker-version", "28.5", host="none")
     assert rows(stopped)["icc"]["in_force"] is None
     assert rows(stopped)["icc"]["verdict"] == "pass"
+    assert "nothing is known to be in force" in json.loads(stopped)["warnings"][-1]
 
 
 def test_text_fits_and_says_the_same(config: Path) -> None:
@@ -60,6 +61,8 @@ def test_numbers_of_a_benchmark(config: Path) -> None:
     legacy = "disable-legacy-registry"
     assert f"- {legacy}" in " ".join(check(config, "--benchmark", "1.8").split())
     assert f"2.13 {legacy}" in " ".join(check(config, "--benchmark", "1.1").split())
+    # Unmarked it would look like the 2.13 of the newest.
+    assert f"1.1: 2.13 {legacy}" in " ".join(check(config).split())
 
 
 def test_a_compliant_host_exits_with_0(config: Path) -> None:
@@ -102,6 +105,20 @@ def test_junit_and_sarif_are_valid(config: Path) -> None:
     assert failure is not None and "in force: true" in (failure.text or "")
 
 
+def test_a_configuration_that_does_not_start_does_not_comply(config: Path) -> None:
+    config.write_text('{"iccc": "<\\ufffe\\u0007>"}')
+    only = ("--only", "log-level")
+    assert check(config, *only).splitlines()[-1] == (
+        "1 pass, dockerd would not start: this host does not comply."
+    )
+    document = json.loads(check(config, *only, "--json"))
+    assert document["compliant"] is False and "iccc" in document["obstacles"][0]
+    case = audit.junit(check(config, *only, "--format", "junit")).find("testcase")
+    assert case is not None and case.get("name") == "configuration"
+    run = audit.sarif(check(config, *only, "--format", "sarif"))
+    assert run["results"][-1]["ruleId"] == "configuration"
+
+
 def test_secrets_are_masked(tmp_path: Path) -> None:
     file = tmp_path / "daemon.json"
     file.write_text('{"log-driver": "splunk", "log-opts": {"splunk-token": "s3cret", '
@@ -119,11 +136,13 @@ def test_mistakes() -> None:
         (["plan", "--format", "junit"], "--format is for check"),
         (["--benchmark", "1.8", "plan"], "--benchmark is for check"),
         (["check", "more"], "too many arguments"),
+        (["check", "--json", "--format", "sarif"], "--json asks for another one"),
+        (["check", "--format", "junit", "--json"], "--format asks for another one"),
     ):
         done = harden(*words)
         assert done.returncode == 2
         assert sentence in done.stderr
-        assert done.stdout == ""
+        assert bool(done.stdout) == ("--json" in words)
     done = harden("check", "--config-file", "/dev/null/x", "--json")
     assert done.returncode == 2 and json.loads(done.stdout)["error"]
 

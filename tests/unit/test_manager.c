@@ -485,7 +485,8 @@ END_TEST
 
 START_TEST(a_job_that_was_found_again_is_cancelled)
 {
-	struct wait wait = wait_ms(500);
+	/* Long enough for a slow machine to find the bus again. */
+	struct wait wait = wait_ms(4000);
 
 	fake.hang_up_at = "RestartUnit";
 	fake.looks_with_job = 1000;
