@@ -179,8 +179,10 @@ static void decide_restart(const struct action_question *question, const struct 
 			   struct action_answer *answer)
 {
 	struct keeping keeping = look_for_keeping(question);
-	/* Not knowing whether containers run is no reason to stop them. */
-	bool some = question->facts->data_root.containers_running != 0;
+	int64_t running = question->facts->data_root.containers_running;
+	/* Not knowing whether containers run is no reason to stop them. Who is not root sees little
+	 * and changes nothing. */
+	bool some = running > 0 || (running < 0 && question->facts->as_root);
 	bool keeps = keeping.live || keeping.before;
 
 	answer->reason = keeping.trap;

@@ -41,6 +41,8 @@ from applies import (
 )
 from hosts import REPO, Host, differences
 
+NO_CONTAINERS = {"before": 0, "kept": 0, "restarted": 0, "stopped": [], "lost": []}
+
 RESTARTED = ("icc", "userns-remap", "log-driver", "userland-proxy", "no-new-privileges")
 
 
@@ -75,7 +77,7 @@ def test_a_fresh_host_is_hardened_and_a_container_runs(host: Host) -> None:
         assert row(answer, key)["in_force"] not in (None, row(before, key)["in_force"]), key
     assert answer["files"] == before["files"]
     assert answer["action"] == before["action"] == "restart"
-    assert answer["containers"] == {"before": 0, "kept": 0, "lost": []}
+    assert answer["containers"] == NO_CONTAINERS
     assert 0 < answer["api_downtime_ms"] < 30_000
     phases = answer["phases_ms"]
     assert {"prepare", "switch", "restart", "answer", "prove"} <= phases.keys()
@@ -198,7 +200,7 @@ def test_a_running_container_is_kept(host: Host) -> None:
 
     answer = apply(host, status=5)
     assert (answer["result"], answer["action"]) == ("incomplete", "reload+restart")
-    assert answer["containers"] == {"before": 1, "kept": 1, "lost": []}
+    assert answer["containers"] == {**NO_CONTAINERS, "before": 1, "kept": 1}
     assert states(answer)["icc"] == "pending"
     assert row(answer, "icc")["in_force"] is True
     assert states(answer)["live-restore"] == "applied"
