@@ -117,8 +117,8 @@ const char *txn_daemon_name(enum daemon_state daemon); /* absent, stopped, runni
 /* A moment as records have it, "2026-11-23T21:44:55Z", as a new string. */
 int txn_time_text(time_t moment, char **ret, struct error *error);
 
-/* Whether it moves the data root, away or back. */
-bool txn_moves_data(const struct txn *txn);
+/* The setting for which it moves the data root, away or back; NULL: it does not. Borrowed. */
+const char *txn_data_key(const struct txn *txn);
 
 /* COMMITTED or ROLLED_BACK. */
 bool txn_is_final(const struct txn *txn);

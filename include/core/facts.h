@@ -94,6 +94,8 @@ struct data_root_facts {
 	bool from_disk;                  /* the daemon did not answer: counted in the folders */
 };
 
+#define CONTAINER_ID_LENGTH 64 /* hexadecimal digits */
+
 enum container_state {
 	CONTAINER_DOWN, /* created, exited, dead: no process of it runs */
 	CONTAINER_RUNNING,

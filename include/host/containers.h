@@ -6,6 +6,12 @@
 #include "base/error.h"
 #include "core/facts.h"
 
+/* What an entry of the API's list says: the state, the swarm's service that it is a task of (NULL:
+ * none; borrowed), and whether it has ended with status 0. */
+enum container_state container_entry_state(const json_t *entry);
+const char *container_entry_service(const json_t *entry);
+bool container_entry_ended_well(const json_t *entry);
+
 /* Fills container_list from facts->containers and from config.v2.json and hostconfig.json in the
  * folder of each under the data root. Those are written by dockerd when it creates, starts and
  * stops a container, and are the only place that says what it was created with; asking the API for

@@ -8,6 +8,7 @@
 #include "apply/wait.h"
 #include "base/text.h"
 #include "host/clock.h"
+#include "host/containers.h"
 #include "host/http.h"
 #include "host/proc.h"
 
@@ -100,21 +101,9 @@ static int list(const struct daemon *daemon, const char *path, json_t **ret, str
 
 /* ---- what the list says ---- */
 
-static bool is_task(const json_t *entry)
-{
-	return json_object_get(json_object_get(entry, "Labels"), "com.docker.swarm.service.name") !=
-	       NULL;
-}
-
 static bool is_up(const json_t *entry)
 {
-	static const char *const states[] = {"running", "paused", "restarting"};
-	const char *state = json_string_value(json_object_get(entry, "State"));
-
-	for (size_t i = 0; i < array_size(states); i++)
-		if (text_equal(state, states[i]))
-			return true;
-	return false;
+	return container_entry_state(entry) != CONTAINER_DOWN;
 }
 
 static const char *id_of(const json_t *entry)
@@ -152,7 +141,7 @@ static int look_who_is_up(const struct daemon *daemon, const struct txn_containe
 		const json_t *entry = json_array_get(entries, i);
 		const json_t *called = json_object_get(entry, "Names");
 
-		if (is_task(entry) || !is_up(entry))
+		if (container_entry_service(entry) || !is_up(entry))
 			continue;
 		const char *name = json_string_value(json_array_get(called, 0));
 		*ret_up = true;
@@ -218,18 +207,11 @@ int containers_stop(struct daemon *daemon, const struct txn_containers *which, s
 
 /* ---- starting ---- */
 
-static bool ended_well(const json_t *entry)
-{
-	const char *status = json_string_value(json_object_get(entry, "Status"));
-
-	return status && text_starts_with(status, "Exited (0)");
-}
-
 /* A paused one that dockerd has started again by itself is paused again, too. */
 static int start_one(const struct daemon *daemon, const struct txn_container *container,
 		     const json_t *entry, bool *gone, struct error *error)
 {
-	bool paused = text_equal(json_string_value(json_object_get(entry, "State")), "paused");
+	bool paused = container_entry_state(entry) == CONTAINER_PAUSED;
 	int r = 0;
 
 	if (!is_up(entry))
@@ -250,7 +232,7 @@ int containers_start(struct daemon *daemon, const struct txn_containers *which, 
 		const json_t *entry = find(entries, container->id);
 		bool gone = entry == NULL;
 
-		if (entry && lost_only && ended_well(entry))
+		if (entry && lost_only && container_entry_ended_well(entry))
 			continue;
 		if (entry)
 			r = start_one(daemon, container, entry, &gone, error);
@@ -273,7 +255,7 @@ bool containers_wait_tasks(struct daemon *daemon, size_t wanted)
 
 		(void)list(daemon, "/containers/json", &entries, &ignored);
 		for (size_t i = 0; i < json_array_size(entries); i++)
-			up += is_task(json_array_get(entries, i));
+			up += container_entry_service(json_array_get(entries, i)) != NULL;
 		if (up >= wanted)
 			return true;
 		if (wait_for(&wait, -1, 0, clock_now_us() + LOOK_US) < 0)

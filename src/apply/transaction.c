@@ -422,7 +422,7 @@ static int count_containers(struct forward *forward, struct error *error)
 		return error_set(error, -EIO, "prove", run->txn->unit,
 				 "containers that ran before do not run any more: %s",
 				 report->containers_lost.items[0]);
-	return txn_moves_data(run->txn) ? containers_check_orphans(&run->daemon, before, error) : 0;
+	return txn_data_key(run->txn) ? containers_check_orphans(&run->daemon, before, error) : 0;
 }
 
 static int prove(void *context, struct error *error)

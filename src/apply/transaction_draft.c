@@ -501,15 +501,6 @@ static bool has_network_settings(const struct txn *done)
 	return false;
 }
 
-/* The key that consents to moving the data root back. */
-static const char *data_key(const struct txn *done)
-{
-	for (size_t i = 0; i < done->expectation_count; i++)
-		if (done->expectations[i].effect == EFFECT_DATA)
-			return done->expectations[i].key;
-	return ACCEPT_RESTART;
-}
-
 static int refuse_to_stop(const struct txn *done, const struct container_refs *up, const char *key,
 			  const char *what, struct error *error)
 {
@@ -544,7 +535,7 @@ static int choose_stops(struct txn *txn, const struct txn *done, const struct fa
 	const struct strlist *accept = options->accept;
 	bool live = json_is_true(json_object_get(facts->info, "LiveRestoreEnabled"));
 	bool restarts = txn->action == ACTION_RESTART || txn->action == ACTION_RELOAD_RESTART;
-	bool moves = restarts && txn_moves_data(done);
+	const char *moves = restarts ? txn_data_key(done) : NULL;
 	/* A start without live-restore stops what runs, whatever it was before. */
 	bool loses = txn->action == ACTION_RESTART && (!live || live_restore_before(done) == 0);
 
@@ -555,9 +546,9 @@ static int choose_stops(struct txn *txn, const struct txn *done, const struct fa
 		r = txn_containers_copy(&done->running, &txn->starts, error);
 	if (r < 0 || !up.count)
 		return r;
-	if (moves && !strlist_contains(accept, data_key(done)))
-		return refuse_to_stop(done, &up, data_key(done),
-				      "it moves the data root back, away from", error);
+	if (moves && !strlist_contains(accept, moves))
+		return refuse_to_stop(done, &up, moves, "it moves the data root back, away from",
+				      error);
 	bool wanted = options->restart_containers && has_network_settings(done);
 	if (!moves && !wanted && loses && !options->restart_containers &&
 	    !strlist_contains(accept, ACCEPT_RESTART))

@@ -7,9 +7,6 @@
 #include "base/strbuf.h"
 #include "base/text.h"
 
-/* Hexadecimal digits. */
-#define CONTAINER_ID_LENGTH 64
-
 const char *txn_kind_name(enum txn_kind kind)
 {
 	static const char *const names[] = {
@@ -56,12 +53,12 @@ int txn_time_text(time_t moment, char **ret, struct error *error)
 	return 0;
 }
 
-bool txn_moves_data(const struct txn *txn)
+const char *txn_data_key(const struct txn *txn)
 {
 	for (size_t i = 0; i < txn->expectation_count; i++)
 		if (txn->expectations[i].effect == EFFECT_DATA)
-			return true;
-	return false;
+			return txn->expectations[i].key;
+	return NULL;
 }
 
 bool txn_is_final(const struct txn *txn)

@@ -16,7 +16,7 @@
 
 /* ---- what the list says ---- */
 
-static enum container_state state_of(const json_t *entry)
+enum container_state container_entry_state(const json_t *entry)
 {
 	const char *state = json_string_value(json_object_get(entry, "State"));
 
@@ -25,6 +25,20 @@ static enum container_state state_of(const json_t *entry)
 	if (text_equal(state, "paused"))
 		return CONTAINER_PAUSED;
 	return text_equal(state, "restarting") ? CONTAINER_RESTARTING : CONTAINER_DOWN;
+}
+
+const char *container_entry_service(const json_t *entry)
+{
+	const json_t *labels = json_object_get(entry, "Labels");
+
+	return json_string_value(json_object_get(labels, "com.docker.swarm.service.name"));
+}
+
+bool container_entry_ended_well(const json_t *entry)
+{
+	const char *status = json_string_value(json_object_get(entry, "Status"));
+
+	return status && text_starts_with(status, "Exited (0)");
 }
 
 static bool publishes_port(const json_t *entry)
@@ -64,17 +78,17 @@ static const char *name_of(const json_t *entry)
 static int read_entry(const json_t *entry, struct container_facts *container, struct error *error)
 {
 	const char *name = name_of(entry);
-	const char *status = json_string_value(json_object_get(entry, "Status"));
+	const char *service = container_entry_service(entry);
 
-	container->state = state_of(entry);
-	container->ended_well = status && text_starts_with(status, "Exited (0)");
+	container->state = container_entry_state(entry);
+	container->ended_well = container_entry_ended_well(entry);
 	container->publishes = publishes_port(entry);
 	int r = copy_string(entry, "Id", &container->id, error);
-	if (r == 0)
-		r = copy_string(json_object_get(entry, "Labels"), "com.docker.swarm.service.name",
-				&container->service, error);
 	if (r < 0)
 		return r;
+	container->service = service ? strdup(service) : NULL;
+	if (service && !container->service)
+		return error_set_oom(error);
 	name = name ? name + (name[0] == '/') : container->id;
 	container->name = strdup(name ? name : "?");
 	return container->name ? 0 : error_set_oom(error);

@@ -20,8 +20,6 @@
 /* modules.dep of a distribution's kernel has about 600 kB. */
 #define MODULES_SIZE_MAX ((size_t)16 * 1024 * 1024)
 
-#define CONTAINER_ID_LENGTH 64 /* hexadecimal digits */
-
 /* ---- one process ---- */
 
 /* Reads a file of /proc/PID. Unreadable and vanished are not told apart by the caller: a process
