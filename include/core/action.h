@@ -24,6 +24,7 @@ struct action_answer {
 	/* Why not by a reload, as a sentence; a constant, or NULL. */
 	const char *reason;
 	bool release; /* of ACTION_RELOAD_RESTART: live-restore goes off after, not on before */
+	bool keeps;   /* live-restore keeps them running */
 	bool stops;   /* the running containers are stopped first … */
 	bool starts;  /* … and the same ones are started again afterwards */
 	/* Containers would be lost, and nobody has consented to that. */

@@ -186,6 +186,7 @@ static void decide_restart(const struct action_question *question, const struct 
 	bool keeps = keeping.live || keeping.before;
 
 	answer->reason = keeping.trap;
+	answer->keeps = keeps;
 	answer->stops = some && (demand->data ||
 				 (demand->network && question->options->restart_containers) ||
 				 (!keeps && accepts_restart(question)));
@@ -274,13 +275,11 @@ static void add_removed(const struct action_question *question, struct strbuf *t
 char *action_hold_text(const struct action_question *question, const struct action_answer *answer)
 {
 	int64_t running = question->facts->data_root.containers_running;
-	struct keeping keeping = look_for_keeping(question);
 	struct strbuf text = STRBUF_EMPTY;
 	struct container_refs up = {.items = NULL};
 	struct error ignored = ERROR_NONE;
-	bool keeps = keeping.live || keeping.before;
 
-	if (keeps) {
+	if (answer->keeps) {
 		(void)strbuf_adds(&text, "It needs a restart of dockerd, which would REMOVE ");
 		add_removed(question, &text);
 		return strbuf_finish(&text);
