@@ -42,6 +42,9 @@ void text_nearest_offer(struct text_nearest *nearest, const char *word, const ch
  * is longer than 64 bytes. */
 unsigned text_distance(const char *a, const char *b);
 
+/* Appends "a, b, c", of many only the first ones: "a, b and 30 more". */
+void text_add_names(struct strbuf *buffer, const char *const *names, size_t count);
+
 bool text_starts_with(const char *string, const char *prefix);
 bool text_ends_with(const char *string, const char *suffix);
 

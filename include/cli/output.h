@@ -42,10 +42,8 @@ struct daemon_change {
 	enum plan_action action;
 	bool keeps_containers; /* they outlive a restart */
 	bool release;          /* of reload+restart: live-restore goes off after, not on before */
-	bool stops;            /* the running containers are stopped before the restart */
-	const struct strlist *stopped; /* their names; NULL: none */
-	const struct strlist
-		*started; /* the names of those that are started after it; NULL: none */
+	const struct strlist *stopped; /* names of containers stopped before a restart … */
+	const struct strlist *started; /* … and of those started after it */
 };
 
 /* The same for people, and what it does to what runs. */
@@ -72,6 +70,8 @@ json_t *show_check_sarif(const struct check *check, const struct plan *plan,
 char *show_value_text(const char *key, const json_t *value);
 
 /* Parts of documents; each is a new reference. */
+json_t *show_cis_json(const struct profile_row *row);           /* by benchmark */
+json_t *show_masked_json(const char *key, const json_t *value); /* null for NULL */
 json_t *show_host_json(const struct facts *facts);
 json_t *show_file_json(const char *path, enum file_action action, const char *diff);
 json_t *show_list_json(const struct strlist *list);

@@ -217,3 +217,17 @@ bool text_equal(const char *a, const char *b)
 {
 	return a && b ? strcmp(a, b) == 0 : a == b;
 }
+
+/* More names than this are no help on a screen. */
+#define NAMES_SHOWN 8
+
+void text_add_names(struct strbuf *buffer, const char *const *names, size_t count)
+{
+	/* "and 1 more" would be no shorter than the name. */
+	size_t shown = count > NAMES_SHOWN + 1 ? NAMES_SHOWN : count;
+
+	for (size_t i = 0; i < shown; i++)
+		(void)strbuf_addf(buffer, "%s%s", i ? ", " : "", names[i]);
+	if (shown < count)
+		(void)strbuf_addf(buffer, " and %zu more", count - shown);
+}

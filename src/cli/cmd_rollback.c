@@ -167,7 +167,6 @@ static int put_plan(const struct work *work, const struct paper *paper, struct e
 		.action = planned_action(work),
 		.keeps_containers = keeps_containers(work),
 		.release = !txn->live_restore,
-		.stops = txn->stops,
 		.stopped = &stopped,
 		.started = &started,
 	};

@@ -13,8 +13,6 @@
 #define VALUE_WIDTH 12 /* with a space behind it */
 #define REASON_INDENT 8
 
-#define NAMES_SHOWN 8
-
 static const struct {
 	const char *word; /* in the first column */
 	const char *noun; /* in the last line */
@@ -91,15 +89,11 @@ static void put_line(const struct paper *paper, const struct check_row *row,
 static void put_uncovered(const struct paper *paper, const struct strlist *names)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_EMPTY;
-	size_t shown = names->count > NAMES_SHOWN + 1 ? NAMES_SHOWN : names->count;
 
 	if (!names->count)
 		return;
 	(void)strbuf_adds(&text, "Not in these containers, until they are created anew: ");
-	for (size_t i = 0; i < shown; i++)
-		(void)strbuf_addf(&text, "%s%s", i ? ", " : "", names->items[i]);
-	if (shown < names->count)
-		(void)strbuf_addf(&text, " and %zu more", names->count - shown);
+	text_add_names(&text, (const char *const *)names->items, names->count);
 	paper_wrap(paper, REASON_INDENT, 0, text.data ? text.data : "");
 }
 

@@ -67,7 +67,7 @@ json_t *show_host_json(const struct facts *facts)
 		"live_restore", live ? json_incref(live) : json_null());
 }
 
-static json_t *cis_json(const struct profile_row *row)
+json_t *show_cis_json(const struct profile_row *row)
 {
 	json_t *numbers = json_object();
 
@@ -78,19 +78,24 @@ static json_t *cis_json(const struct profile_row *row)
 	return numbers;
 }
 
+json_t *show_masked_json(const char *key, const json_t *value)
+{
+	return value ? mask_json(key, value) : json_null();
+}
+
 static json_t *setting_json(const struct setting *setting)
 {
 	const char *key = setting->row->key;
 
-	return json_pack(
-		"{s:s, s:s, s:o, s:s, s:o, s:s, s:o, s:o, s:s, s:o, s:o}", "key", key, "title",
-		setting->row->title, "cis", cis_json(setting->row), "state",
-		setting_state_name(setting->state), "current", mask_json(key, setting->current),
-		"source", value_source_name(setting->source), "wanted",
-		mask_json(key, setting->wanted), "in_force",
-		setting->in_force ? mask_json(key, setting->in_force) : json_null(), "effect",
-		effect_name(setting->effect), "reason", show_text_json(setting->reason),
-		"uncovered", show_list_json(&setting->uncovered));
+	return json_pack("{s:s, s:s, s:o, s:s, s:o, s:s, s:o, s:o, s:s, s:o, s:o}", "key", key,
+			 "title", setting->row->title, "cis", show_cis_json(setting->row), "state",
+			 setting_state_name(setting->state), "current",
+			 mask_json(key, setting->current), "source",
+			 value_source_name(setting->source), "wanted",
+			 mask_json(key, setting->wanted), "in_force",
+			 show_masked_json(key, setting->in_force), "effect",
+			 effect_name(setting->effect), "reason", show_text_json(setting->reason),
+			 "uncovered", show_list_json(&setting->uncovered));
 }
 
 json_t *show_file_json(const char *path, enum file_action action, const char *diff)
@@ -132,21 +137,16 @@ json_t *show_plan_json(const char *command, const struct plan *plan, const struc
 
 /* ---- check ---- */
 
-static json_t *masked_or_null(const char *key, const json_t *value)
-{
-	return value ? mask_json(key, value) : json_null();
-}
-
 static json_t *check_row_json(const struct check_row *row)
 {
 	const struct setting *setting = row->setting;
 	const char *key = setting->row->key;
 	json_t *object = setting_json(setting);
-	json_t *more =
-		json_pack("{s:o, s:o, s:o, s:s, s:o}", "file", masked_or_null(key, row->file),
-			  "flag", masked_or_null(key, row->flag), "in_force",
-			  masked_or_null(key, row->in_force), "verdict", verdict_name(row->verdict),
-			  "waived_until", show_text_json(setting->waived_until));
+	json_t *more = json_pack(
+		"{s:o, s:o, s:o, s:s, s:o}", "file", show_masked_json(key, row->file), "flag",
+		show_masked_json(key, row->flag), "in_force", show_masked_json(key, row->in_force),
+		"verdict", verdict_name(row->verdict), "waived_until",
+		show_text_json(setting->waived_until));
 
 	if (object && more && json_object_update(object, more) == 0) {
 		json_decref(more);

@@ -5,7 +5,6 @@
 
 #include "base/text.h"
 #include "cli/output.h"
-#include "core/mask.h"
 
 #define SCHEMA "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -33,17 +32,11 @@ static json_t *message_json(const char *text)
 
 static json_t *rule_json(const struct profile_row *row)
 {
-	json_t *numbers = json_object();
-
-	for (size_t i = 0; i < CIS_BENCHMARKS; i++)
-		if (row->cis[i])
-			(void)json_object_set_new(numbers, cis_benchmarks[i],
-						  json_string(row->cis[i]));
 	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:{s:o, s:i}}", "id", row->key, "name",
 			 row->key, "shortDescription", message_json(row->title), "fullDescription",
 			 message_json(row->why), "help",
 			 message_json(row->risk ? row->risk : row->why), "properties", "cis",
-			 numbers, "level", row->level);
+			 show_cis_json(row), "level", row->level);
 }
 
 /* What a result is to those who read many: level 1 of CIS is what everybody should have. */
@@ -85,11 +78,6 @@ static json_t *location_json(const struct check_row *row)
 	return json_pack("[{s:o}]", "physicalLocation", place);
 }
 
-static json_t *masked_or_null(const char *key, const json_t *value)
-{
-	return value ? mask_json(key, value) : json_null();
-}
-
 static json_t *result_json(const struct check_row *row, size_t index)
 {
 	const struct setting *setting = row->setting;
@@ -102,9 +90,9 @@ static json_t *result_json(const struct check_row *row, size_t index)
 		"{s:s, s:i, s:s, s:s, s:o, s:o, s:{s:o, s:o, s:o, s:o}}", "ruleId", key,
 		"ruleIndex", (int)index, "kind", kind, "level", level, "message",
 		message_json(setting->reason ? setting->reason : setting->row->title), "locations",
-		location_json(row), "properties", "file", masked_or_null(key, row->file), "flag",
-		masked_or_null(key, row->flag), "inForce", masked_or_null(key, row->in_force),
-		"wanted", masked_or_null(key, setting->wanted));
+		location_json(row), "properties", "file", show_masked_json(key, row->file), "flag",
+		show_masked_json(key, row->flag), "inForce", show_masked_json(key, row->in_force),
+		"wanted", show_masked_json(key, setting->wanted));
 	if (row->verdict == VERDICT_WAIVED)
 		(void)json_object_set_new(result, "suppressions",
 					  json_pack("[{s:s, s:s, s:o}]", "kind", "external",

@@ -11,9 +11,6 @@
 
 #define KEY_COLUMN 24
 
-/* More names than this are no help on a screen; --json has all of them. */
-#define NAMES_SHOWN 8
-
 struct page {
 	struct paper paper;
 	const struct plan *plan;
@@ -179,15 +176,9 @@ static void add_cis(struct strbuf *out, const struct profile_row *row)
 	}
 }
 
-/* "a, b and 3 more" */
 static void add_names(struct strbuf *text, const struct strlist *names)
 {
-	size_t shown = names->count > NAMES_SHOWN + 1 ? NAMES_SHOWN : names->count;
-
-	for (size_t i = 0; i < shown; i++)
-		(void)strbuf_addf(text, "%s%s", i ? ", " : "", names->items[i]);
-	if (shown < names->count)
-		(void)strbuf_addf(text, " and %zu more", names->count - shown);
+	text_add_names(text, (const char *const *)names->items, names->count);
 }
 
 static void put_uncovered(const struct page *page, const struct setting *setting)
@@ -355,7 +346,7 @@ static void add_reload_restart(struct strbuf *text, const char *unit, int64_t ru
 
 static bool same_names(const struct strlist *a, const struct strlist *b)
 {
-	if (!a || !b || a->count != b->count)
+	if (a->count != b->count)
 		return false;
 	for (size_t i = 0; i < a->count; i++)
 		if (strcmp(a->items[i], b->items[i]) != 0)
@@ -366,19 +357,17 @@ static bool same_names(const struct strlist *a, const struct strlist *b)
 /* A restart with none of them running. */
 static void add_stops(struct strbuf *text, const char *unit, const struct daemon_change *change)
 {
-	bool same = same_names(change->stopped, change->started);
-
-	if (change->stopped && change->stopped->count) {
+	if (change->stopped->count) {
 		(void)strbuf_adds(text, "Running containers are STOPPED: ");
 		add_names(text, change->stopped);
 		(void)strbuf_addf(text, ". Then %s is restarted", unit);
 	} else {
 		(void)strbuf_addf(text, "%s is restarted", unit);
 	}
-	if (same)
+	if (same_names(change->stopped, change->started)) {
 		(void)strbuf_adds(text, ", and the same containers are started again, in the order "
 					"in which they had been.");
-	else if (change->started && change->started->count) {
+	} else if (change->started->count) {
 		(void)strbuf_adds(text, ", and these are started again: ");
 		add_names(text, change->started);
 		(void)strbuf_addc(text, '.');
@@ -403,7 +392,7 @@ void show_action(const struct paper *paper, const struct facts *facts,
 		add_reload_restart(&text, unit, running, change->release);
 		break;
 	case ACTION_RESTART:
-		if (change->stops || (change->started && change->started->count))
+		if (change->stopped->count || change->started->count)
 			add_stops(&text, unit, change);
 		else
 			add_restart(&text, unit, running, change->keeps_containers);
@@ -437,13 +426,13 @@ static bool keeps_containers(const struct page *page)
 static void put_action(const struct page *page)
 {
 	const struct plan *plan = page->plan;
+	const struct strlist nothing = {.items = NULL};
 	const struct daemon_change change = {
 		.action = plan->action,
 		.keeps_containers = keeps_containers(page),
 		.release = plan->release,
-		.stops = plan->stops,
 		.stopped = &plan->stopped,
-		.started = plan->starts ? &plan->stopped : NULL,
+		.started = plan->starts ? &plan->stopped : &nothing,
 	};
 
 	if (!plan->file_count && plan->action == ACTION_NONE)

@@ -7,9 +7,6 @@
 #include "base/text.h"
 #include "core/judgement.h"
 
-/* More names than this are no help on a screen; JSON has all of them. */
-#define NAMES_SHOWN 8
-
 bool container_is_up(const struct container_facts *container)
 {
 	return container->state != CONTAINER_DOWN;
@@ -81,13 +78,14 @@ int containers_up(const struct facts *facts, struct container_refs *ret, struct 
 
 char *container_names_text(const struct container_refs *refs)
 {
+	cleanup_free const char **names = calloc(refs->count + 1, sizeof *names);
 	struct strbuf text = STRBUF_EMPTY;
-	size_t shown = refs->count > NAMES_SHOWN + 1 ? NAMES_SHOWN : refs->count;
 
-	for (size_t i = 0; i < shown; i++)
-		(void)strbuf_addf(&text, "%s%s", i ? ", " : "", refs->items[i]->name);
-	if (shown < refs->count)
-		(void)strbuf_addf(&text, " and %zu more", refs->count - shown);
+	if (!names)
+		return NULL;
+	for (size_t i = 0; i < refs->count; i++)
+		names[i] = refs->items[i]->name;
+	text_add_names(&text, names, refs->count);
 	return strbuf_finish(&text);
 }
 
