@@ -49,6 +49,7 @@ MAIN      := $(BUILD)/obj/cli/main.o
 PROGRAM   := $(BUILD)/harden
 LIBRARY   := $(BUILD)/libharden.a
 PROFILES  := $(sort $(wildcard templates/profiles/*.json))
+UNITS     := $(sort $(wildcard templates/units/*.conf))
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 PROPERTIES := $(patsubst tests/property/%.c,$(BUILD)/property/%,$(sort $(wildcard tests/property/*.c)))
@@ -82,8 +83,8 @@ $(BUILD)/obj/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(COMPILE) -c $< -o $@
 
-# The profiles are embedded by the assembler, which the dependency files do not see.
-$(BUILD)/obj/core/builtin.o: $(PROFILES)
+# The templates are embedded by the assembler, which the dependency files do not see.
+$(BUILD)/obj/core/builtin.o: $(PROFILES) $(UNITS)
 
 $(LIBRARY): $(filter-out $(MAIN),$(OBJECTS))
 	@rm -f $@
@@ -94,8 +95,9 @@ $(PROGRAM): $(MAIN) $(LIBRARY)
 
 install: $(PROGRAM) ## install below $(DESTDIR)$(prefix)
 	install -D -m 0755 $(PROGRAM) $(DESTDIR)$(sbindir)/harden
-	install -d $(DESTDIR)$(datadir)/harden/profiles
+	install -d $(DESTDIR)$(datadir)/harden/profiles $(DESTDIR)$(datadir)/harden/units
 	install -m 0644 $(PROFILES) $(DESTDIR)$(datadir)/harden/profiles
+	install -m 0644 $(UNITS) $(DESTDIR)$(datadir)/harden/units
 	install -D -m 0644 man/harden.8 $(DESTDIR)$(mandir)/man8/harden.8
 	install -D -m 0644 man/harden-json.5 $(DESTDIR)$(mandir)/man5/harden-json.5
 	install -D -m 0644 man/harden-profile.5 $(DESTDIR)$(mandir)/man5/harden-profile.5
@@ -175,7 +177,7 @@ check-lint: ## format, clang-tidy, the direction of the rooms
 
 # Fuzzing -------------------------------------------------------------------------------------------
 
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(SOURCES) $(PROFILES) Makefile
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(SOURCES) $(PROFILES) $(UNITS) Makefile
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$<)$(CLANG) $(CPPFLAGS_ALL) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
 	         -fno-sanitize-recover=all $< $(filter src/base/% src/core/% src/host/%,$(SOURCES)) \

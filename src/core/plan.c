@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "core/jsontext.h"
 #include "core/mask.h"
+#include "core/plan_unit.h"
 #include "core/rules.h"
 
 /* State of a plan while it is built. */
@@ -17,7 +18,10 @@ struct builder {
 	struct plan *plan;
 	json_t *intended;      /* daemon.json as it is to be */
 	struct edits *changes; /* of each setting, as many as there are settings */
+	struct edits moves;    /* values that come from flags: before all others */
 	struct edits edits;    /* all of them, in the order of the profile */
+	struct taken taken;    /* options whose flags are taken out of the unit */
+	struct unitedit unit;  /* how */
 };
 
 const char *setting_state_name(enum setting_state state)
@@ -104,6 +108,7 @@ void plan_done(struct plan *plan)
 	free(plan->action_reason);
 	strlist_done(&plan->warnings);
 	strlist_done(&plan->obstacles);
+	strlist_done(&plan->command_line);
 	configuration_done(&plan->configuration);
 	profile_done(&plan->profile);
 	*plan = (struct plan){.settings = NULL};
@@ -342,15 +347,38 @@ static int list_uncovered(const struct facts *facts, struct setting *setting, st
 	return 0;
 }
 
-static int judge_setting(struct builder *builder, struct setting *setting, struct edits *changes,
-			 struct error *error)
+static struct judgement start_judgement(const struct builder *builder)
 {
-	cleanup_judgement struct judgement judgement = {
+	return (struct judgement){
 		.facts = builder->facts,
 		.configuration = &builder->plan->configuration,
 		.options = builder->options,
 		.intended = builder->intended,
+		.taken = &builder->taken,
 	};
+}
+
+/* Carries out what was judged. */
+static int accept_judgement(struct builder *builder, struct judgement *judgement,
+			    struct edits *changes, struct error *error)
+{
+	int r = edits_apply_document(&judgement->moves, builder->intended, error);
+
+	if (r == 0)
+		r = edits_apply_document(&judgement->edits, builder->intended, error);
+	if (r == 0)
+		r = edits_move(&builder->moves, &judgement->moves, error);
+	if (r == 0)
+		r = edits_move(changes, &judgement->edits, error);
+	for (size_t i = 0; r == 0 && i < judgement->takes.count; i++)
+		r = taken_add(&builder->taken, judgement->takes.items[i], error);
+	return r;
+}
+
+static int judge_setting(struct builder *builder, struct setting *setting, struct edits *changes,
+			 struct error *error)
+{
+	cleanup_judgement struct judgement judgement = start_judgement(builder);
 
 	int r = rule_judge(&judgement, setting, error);
 	if (r < 0)
@@ -364,9 +392,7 @@ static int judge_setting(struct builder *builder, struct setting *setting, struc
 	r = apply_skips(builder, setting, error);
 	if (r < 0 || setting->state != SETTING_CHANGE)
 		return r;
-	r = edits_apply_document(&judgement.edits, builder->intended, error);
-	if (r == 0)
-		r = edits_move(changes, &judgement.edits, error);
+	r = accept_judgement(builder, &judgement, changes, error);
 	return r < 0 ? r : list_uncovered(builder->facts, setting, error);
 }
 
@@ -376,13 +402,48 @@ static int collect_changes(struct builder *builder, struct error *error)
 	json_t *intended = json_deep_copy(builder->plan->configuration.document);
 	int r = intended ? 0 : error_set_oom(error);
 
-	for (size_t i = 0; r == 0 && i < builder->plan->setting_count; i++)
+	if (r == 0)
+		r = edits_move(&builder->edits, &builder->moves, error);
+	for (size_t i = 0; r == 0 && i <= builder->plan->setting_count; i++)
 		r = edits_move(&builder->edits, &builder->changes[i], error);
 	if (r == 0)
 		r = edits_apply_document(&builder->edits, intended, error);
 	json_decref(builder->intended);
 	builder->intended = intended;
 	return r;
+}
+
+/* What is given twice is left alone where its setting is, and while only some are planned. Places to
+ * listen at that would open the daemon to the network stay as they are: it does not start with
+ * them. */
+static bool is_left_alone(const struct option *option, const void *context)
+{
+	const struct builder *builder = context;
+	const struct plan *plan = builder->plan;
+	bool found = false;
+
+	for (size_t i = 0; i < plan->setting_count; i++) {
+		const struct setting *setting = &plan->settings[i];
+		if (strcmp(setting->row->key, option->key) != 0)
+			continue;
+		found = true;
+		if (setting->state == SETTING_SKIPPED ||
+		    (setting->state == SETTING_MANUAL && setting->row->rule == RULE_TLS_HOSTS))
+			return true;
+	}
+	return !found && builder->options->only.count;
+}
+
+/* The changes for them are kept behind those of the last setting. */
+static int resolve_conflicts(struct builder *builder, struct error *error)
+{
+	cleanup_judgement struct judgement judgement = start_judgement(builder);
+	struct plan *plan = builder->plan;
+
+	int r = plan_unit_resolve(&judgement, is_left_alone, builder, &plan->warnings, error);
+	return r < 0 ? r
+		     : accept_judgement(builder, &judgement,
+					&builder->changes[plan->setting_count], error);
 }
 
 /* Rows that depend on what others decide (the firewall, the log's address) are judged after them.
@@ -409,7 +470,24 @@ static int judge_settings(struct builder *builder, struct error *error)
 						  error);
 		}
 	}
+	if (r == 0)
+		r = resolve_conflicts(builder, error);
 	return r < 0 ? r : collect_changes(builder, error);
+}
+
+/* Each option was looked at by itself; together they are one edit. */
+static int plan_unit(struct builder *builder, struct error *error)
+{
+	struct plan *plan = builder->plan;
+
+	int r = plan_unit_edit(builder->facts, &plan->configuration, &builder->taken,
+			       &builder->unit, error);
+	if (r == 0 && builder->unit.obstacle)
+		return error_set(error, -EPROTO, "plan", builder->facts->unit.name, "%s",
+				 builder->unit.obstacle);
+	if (r == 0)
+		r = plan_unit_files(builder->facts, &builder->unit, plan, error);
+	return r < 0 ? r : plan_unit_obstacles(builder->facts, plan, error);
 }
 
 /* --- files -------------------------------------------------------------------------------------
@@ -468,12 +546,20 @@ static int review(struct builder *builder, const char *text, size_t length, bool
 		  struct error *error)
 {
 	cleanup_findings struct findings after = {.items = NULL};
+	cleanup_flags struct flags left = {.items = NULL};
 	struct plan *plan = builder->plan;
 	const struct findings *before = &plan->configuration.findings;
 	const char *path = builder->facts->config.path;
-	int r = findings_collect(
-		text, length, exists, jsontext_is_blank(text, length) ? NULL : builder->intended,
-		&plan->configuration.flags, plan->configuration.version, &after, error);
+	bool changes = builder->unit.words.count > 0;
+	int r = changes ? plan_unit_flags_after(&plan->configuration, &builder->unit, &left, error)
+			: 0;
+
+	if (r == 0)
+		r = findings_collect(
+			text, length, exists,
+			jsontext_is_blank(text, length) ? NULL : builder->intended,
+			changes ? &left : &plan->configuration.flags, plan->configuration.version,
+			&after, error);
 
 	for (size_t i = 0; r == 0 && i < after.count; i++)
 		if (after.items[i].fatal &&
@@ -482,6 +568,10 @@ static int review(struct builder *builder, const char *text, size_t length, bool
 			r = error_set_oom(error);
 	for (size_t i = 0; r == 0 && i < before->count; i++) {
 		const struct finding *finding = &before->items[i];
+		/* Told with what is done about it. */
+		if (finding->kind == FINDING_GIVEN_TWICE &&
+		    taken_has(&builder->taken, option_by_key(finding->key)))
+			continue;
 		if (finding->line)
 			r = warn(builder, error, "%s:%u:%u: %s: %s", path, finding->line,
 				 finding->column, finding->key, finding->text);
@@ -568,6 +658,10 @@ static const char *reload_trap(const struct builder *builder)
 		if (text_equal(configuration->flags.items[i].option->flag, "authorization-plugin"))
 			return "A reload would drop the authorization plugins that are given as "
 			       "flags, so dockerd is restarted only.";
+	for (size_t i = 0; i < configuration->findings.count; i++)
+		if (configuration->findings.items[i].kind == FINDING_GIVEN_TWICE)
+			return "dockerd refuses every reload while a setting is a flag and in "
+			       "daemon.json, so it is restarted only.";
 	if (json_is_true(json_object_get(document, "userland-proxy")) &&
 	    !json_object_get(document, "userland-proxy-path") &&
 	    dockerver_at_least(configuration->version, 25, 0))
@@ -602,7 +696,7 @@ static int decide_action(struct builder *builder, struct error *error)
 	bool live = json_is_true(json_object_get(facts->info, "LiveRestoreEnabled"));
 	const char *trap = reload_trap(builder);
 	bool reload = false;
-	bool restart = false;
+	bool restart = plan->command_line.count > 0;
 
 	if (facts->daemon != DAEMON_RUNNING)
 		return 0;
@@ -680,6 +774,8 @@ static int build(struct builder *builder, struct error *error)
 	if (r == 0)
 		r = collect_warnings(builder, error);
 	if (r == 0)
+		r = plan_unit(builder, error);
+	if (r == 0)
 		r = plan_config(builder, error);
 	if (r == 0)
 		r = plan_modes(builder, error);
@@ -688,9 +784,12 @@ static int build(struct builder *builder, struct error *error)
 
 static void builder_done(struct builder *builder)
 {
-	for (size_t i = 0; builder->changes && i < builder->plan->setting_count; i++)
+	for (size_t i = 0; builder->changes && i <= builder->plan->setting_count; i++)
 		edits_done(&builder->changes[i]);
 	free(builder->changes);
+	edits_done(&builder->moves);
+	free(builder->taken.items);
+	unitedit_done(&builder->unit);
 	edits_done(&builder->edits);
 	json_decref(builder->intended);
 }
