@@ -66,5 +66,6 @@ extern const char *const unit_folders[];
 extern const size_t unit_folder_count;
 
 /* The names of the folders for the drop-ins of a unit, the more special one first:
- * "docker.service.d", "service.d", and for a name with dashes one for each of its beginnings. */
+ * "docker.service.d", for an instance that of its template, for a name with dashes one for each of
+ * its beginnings, and at last "service.d". */
 int unitfile_dropin_folders(const char *unit, struct strlist *ret, struct error *error);

@@ -663,6 +663,8 @@ int unitfile_dropin_folders(const char *unit, struct strlist *ret, struct error 
 	const char *suffix = unit + name.stem;
 	int r = strlist_addf(ret, "%s.d", unit);
 
+	if (r == 0 && name.instance)
+		r = strlist_addf(ret, "%.*s@%s.d", (int)name.prefix, unit, suffix);
 	/* "foo-bar.service" also has "foo-.service.d". */
 	for (size_t i = name.prefix; r == 0 && i-- > 1;)
 		if (unit[i] == '-' && i + 1 < name.prefix)

@@ -343,21 +343,35 @@ static int read_environment_file(const char *path, bool optional, struct unit_fa
 	return 0;
 }
 
-/* systemd hands out patterns as they are written. One without a match is no file at all. */
-static int read_environment_pattern(const struct environment_file *pattern, struct unit_facts *unit,
-				    struct strlist *unseen)
+/* A folder's name in a pattern, so that it stands for itself. */
+static int add_literally(struct strbuf *out, const char *text)
 {
-	const char *path = pattern->file.path;
+	for (; *text; text++) {
+		if (strchr("*?[\\", *text))
+			(void)strbuf_addc(out, '\\');
+		(void)strbuf_addc(out, *text);
+	}
+	return out->failed ? -ENOMEM : 0;
+}
+
+int unit_read_environment_file(const char *root, const char *pattern, bool optional,
+			       struct unit_facts *unit, struct strlist *unseen)
+{
+	cleanup_strbuf struct strbuf whole = STRBUF_EMPTY;
 	glob_t found = {.gl_pathc = 0};
 
-	if (!strpbrk(path, "*?["))
-		return read_environment_file(path, pattern->optional, unit, unseen);
-	int r = glob(path, 0, NULL, &found);
+	if (!strpbrk(pattern, "*?[")) {
+		cleanup_free char *path = file_under(root, pattern);
+		return path ? read_environment_file(path, optional, unit, unseen) : -ENOMEM;
+	}
+	if (add_literally(&whole, root) < 0 || strbuf_adds(&whole, pattern) < 0)
+		return -ENOMEM;
+	int r = glob(whole.data, 0, NULL, &found);
 	if (r == GLOB_NOSPACE)
 		return -ENOMEM;
 	r = 0;
 	for (size_t i = 0; i < found.gl_pathc && r >= 0; i++)
-		r = read_environment_file(found.gl_pathv[i], pattern->optional, unit, unseen);
+		r = read_environment_file(found.gl_pathv[i], optional, unit, unseen);
 	globfree(&found);
 	return r;
 }
@@ -378,7 +392,8 @@ static int read_environment(struct unit_facts *unit, struct strlist *unseen)
 
 	unit->environment_file_count = 0;
 	for (size_t i = 0; i < count && r >= 0; i++)
-		r = read_environment_pattern(&patterns[i], unit, unseen);
+		r = unit_read_environment_file("", patterns[i].file.path, patterns[i].optional, unit,
+					       unseen);
 	release_environment_files(patterns, count);
 	return r;
 }
