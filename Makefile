@@ -158,11 +158,19 @@ check-compilers: ## build with gcc and with clang, warnings are errors
 check-cli: $(PROGRAM) ## the program's own face: help, errors, exit statuses, bad input
 	HARDEN=$(abspath $(PROGRAM)) $(PYTHON) -m pytest -q -p no:cacheprovider tests/cli
 
-check-hosts: $(PROGRAM) $(BUILD)/stepper $(BUILD)/nomemory.so ## end to end on Debian 12, 13 and sid with real dockerds
+check-hosts: $(PROGRAM) $(BUILD)/stepper $(BUILD)/nomemory.so $(BUILD)/oracle $(BUILD)/argv ## end to end on Debian 12, 13 and sid with real dockerds
 	PYTHON=$(PYTHON) BUILD=$(BUILD) tests/host/run
 
 torture: $(PROGRAM) $(BUILD)/stepper $(BUILD)/nomemory.so ## interrupt apply and rollback at every step; takes hours
 	$(PYTHON) tests/torture/torture.py --build $(BUILD) --jobs $(TORTURE_JOBS) $(TORTURE)
+
+$(BUILD)/oracle: tests/host/oracle.c $(LIBRARY) Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(COMPILE) $< $(LDFLAGS_ALL) $(LIBRARY) $(PKG_LIBS) -o $@
+
+$(BUILD)/argv: tests/host/argv.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(COMPILE) $< -pie -o $@
 
 $(BUILD)/nomemory.so: tests/torture/nomemory.c Makefile
 	@mkdir -p $(@D)

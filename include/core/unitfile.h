@@ -43,6 +43,7 @@ struct unitfile {
 	struct strlist environment;       /* "NAME=value", each name once */
 	struct strlist environment_files; /* as written, "-" in front where it may be missing */
 	struct strlist unset_environment; /* "NAME" or "NAME=value" */
+	bool oneshot;                     /* Type=: several commands are allowed */
 	bool unresolved;                  /* a specifier is not known and stands as it is written */
 };
 
@@ -50,11 +51,15 @@ void unitfile_done(struct unitfile *file);
 #define cleanup_unitfile scoped(unitfile_done)
 
 /* Reads the fragment (the first) and the drop-ins in the order in which they count. What systemd
- * ignores with a warning is ignored; what would keep it from loading the fragment is -EINVAL, with
- * path and line. In a drop-in, that ends the reading of this drop-in, as it does in systemd. */
+ * ignores with a warning is ignored; what would keep it from loading the unit is -EINVAL, with path
+ * and line. A line in a drop-in that would do so ends the reading of this drop-in, as it does in
+ * systemd. */
 int unitfile_parse(const struct unit_text *texts, size_t count,
 		   const struct unit_specifiers *specifiers, struct unitfile *ret,
 		   struct error *error);
+
+/* Why systemd does not load a service with these files, as a sentence; NULL when it does. */
+const char *unitfile_problem(const struct unitfile *file);
 
 /* Puts drop-ins into the order in which they count. `paths` are the files found, folders of higher
  * precedence first; of those with the same name only the first counts. The order is that of their

@@ -7,11 +7,12 @@
 #include "core/facts.h"
 #include "core/words.h"
 
-/* systemd's version where it was asked for, else 252: see envfile_parse_as(). */
+/* systemd's version where it was asked for, else 252: see envfile_parse_as(); UnsetEnvironment= takes
+ * variables from the command line before 262 only. */
 unsigned unit_systemd_version(const struct unit_facts *unit);
 
 /* Appends the variables that the command line sees: Environment=, then each EnvironmentFile=, later
- * ones winning, without those of UnsetEnvironment= (systemd.exec(5)). -EINVAL, with the path, for a
+ * ones winning, before systemd 262 without those of UnsetEnvironment= (systemd.exec(5)). -EINVAL, with the path, for a
  * file that keeps the service from starting. */
 int unit_environment(const struct unit_facts *unit, struct strlist *ret, struct error *error);
 

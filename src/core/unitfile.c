@@ -142,10 +142,17 @@ static const char *constant_specifier(char letter)
 	return (unsigned char)letter < 128 ? constants[(unsigned char)letter] : NULL;
 }
 
-/* False for a letter that means nothing to systemd, which leaves it as it is. */
 static bool is_specifier(char letter)
 {
-	return letter && strchr("AaBbCDdEfGgHhIiJjLlMmNnoPpqSsTtUuVvWwYy", letter);
+	return letter && strchr("AaBbCDdEfgGhHiIjJlLmMnNoPpqSsTtUuVvWwYy", letter);
+}
+
+/* These are kept for specifiers to come, so systemd refuses one that it does not know; before any
+ * other character a percent sign stands for itself. */
+static bool is_reserved(char letter)
+{
+	return (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'z') ||
+	       (letter >= 'A' && letter <= 'Z');
 }
 
 static void add_specifier(struct reader *reader, char letter, struct strbuf *out)
@@ -168,8 +175,9 @@ static void add_specifier(struct reader *reader, char letter, struct strbuf *out
 	}
 }
 
-/* Specifiers are resolved after a word has been unquoted (specifier_printf()). */
-static char *resolve(struct reader *reader, const char *word)
+/* Specifiers are resolved after a word has been unquoted (specifier_printf()). 0, -EINVAL for one
+ * that systemd does not know, or -ENOMEM. */
+static int resolve(struct reader *reader, const char *word, char **ret)
 {
 	cleanup_strbuf struct strbuf out = STRBUF_EMPTY;
 
@@ -183,10 +191,13 @@ static char *resolve(struct reader *reader, const char *word)
 			(void)strbuf_addc(&out, '%');
 		else if (is_specifier(*word))
 			add_specifier(reader, *word, &out);
+		else if (is_reserved(*word))
+			return -EINVAL;
 		else
 			(void)strbuf_addf(&out, "%%%c", *word);
 	}
-	return strbuf_finish(&out);
+	*ret = strbuf_finish(&out);
+	return *ret ? 0 : -ENOMEM;
 }
 
 /* --- ExecStart= --------------------------------------------------------------------------------
@@ -256,6 +267,12 @@ static int refuse(const struct reader *reader, const char *what, struct error *e
 			    "systemd does not load a unit with this ExecStart=: %s", what);
 }
 
+static int refuse_specifier(const struct reader *reader, struct error *error)
+{
+	return refuse(reader, "it has a % before a letter that stands for nothing; write %%",
+		      error);
+}
+
 static bool is_separator(const char *at)
 {
 	return at[0] == ';' && (!at[1] || strchr(SPACE, at[1]));
@@ -281,8 +298,10 @@ static int read_program(struct reader *reader, const char **cursor, struct unit_
 		return 0;
 	const char *program = take_prefixes(word.data ? word.data : "", &command->exec.flags,
 					    ret_argv0);
-	path = resolve(reader, program);
-	if (!path || strlist_add_bytes(&command->raw, start, (size_t)(end - start)) < 0)
+	r = resolve(reader, program, &path);
+	if (r == -EINVAL)
+		return refuse_specifier(reader, error);
+	if (r < 0 || strlist_add_bytes(&command->raw, start, (size_t)(end - start)) < 0)
 		return error_set_oom(error);
 	if (!is_valid_program(path))
 		return refuse(reader, "the program's path is not a valid one", error);
@@ -299,21 +318,24 @@ static int read_argument(struct reader *reader, const char **cursor, struct unit
 	cleanup_strbuf struct strbuf word = STRBUF_EMPTY;
 	const char *start = *cursor;
 	const char *end = start + strlen("\\;");
-	char *resolved;
+	cleanup_free char *resolved = NULL;
 	int r = 1;
 
 	if (is_escaped_separator(start)) {
 		*cursor = end;
 		resolved = strdup(";");
+		r = resolved ? 0 : -ENOMEM;
 	} else {
 		r = words_next(cursor, WORD_COMMAND, &word, &start, &end);
 		if (r < 0)
 			return refuse(reader, "its quotes are not balanced", error);
 		if (r == 0)
 			return 0;
-		resolved = resolve(reader, word.data ? word.data : "");
+		r = resolve(reader, word.data ? word.data : "", &resolved);
 	}
-	if (word.failed || strlist_take(&command->exec.argv, resolved) < 0 ||
+	if (r == -EINVAL)
+		return refuse_specifier(reader, error);
+	if (r < 0 || word.failed || strlist_add(&command->exec.argv, resolved) < 0 ||
 	    strlist_add_bytes(&command->raw, start, (size_t)(end - start)) < 0)
 		return error_set_oom(error);
 	return 1;
@@ -438,8 +460,11 @@ static int read_variables(struct reader *reader, const char *value, bool unset,
 		cleanup_strbuf struct strbuf word = STRBUF_EMPTY;
 		if (words_next(&cursor, WORD_ENVIRONMENT, &word, &start, &end) <= 0)
 			return 0;
-		cleanup_free char *resolved = resolve(reader, word.data ? word.data : "");
-		if (word.failed || !resolved || take_variable(reader, resolved, unset) < 0)
+		cleanup_free char *resolved = NULL;
+		int r = resolve(reader, word.data ? word.data : "", &resolved);
+		if (r == 0)
+			r = take_variable(reader, resolved, unset);
+		if (r == -ENOMEM || word.failed)
 			return error_set_oom(error);
 	}
 }
@@ -447,14 +472,15 @@ static int read_variables(struct reader *reader, const char *value, bool unset,
 static int read_environment_file(struct reader *reader, const char *value, struct error *error)
 {
 	struct strlist *list = &reader->file->environment_files;
-	cleanup_free char *resolved = resolve(reader, value);
+	cleanup_free char *resolved = NULL;
 
-	if (!resolved)
-		return error_set_oom(error);
 	if (!*value) {
 		strlist_done(list);
 		return 0;
 	}
+	int r = resolve(reader, value, &resolved);
+	if (r < 0)
+		return r == -EINVAL ? 0 : error_set_oom(error);
 	bool optional = resolved[0] == '-';
 	if (resolved[optional] != '/')
 		return 0;
@@ -462,6 +488,17 @@ static int read_environment_file(struct reader *reader, const char *value, struc
 	if (!path || strlist_addf(list, "%s%s", optional ? "-" : "", path) < 0)
 		return error_set_oom(error);
 	return 0;
+}
+
+/* A type that systemd does not know changes nothing. */
+static void read_type(struct reader *reader, const char *value)
+{
+	static const char *const types[] = {"simple", "exec",          "forking", "oneshot", "dbus",
+					    "notify", "notify-reload", "idle"};
+
+	for (size_t i = 0; i < array_size(types); i++)
+		if (strcmp(types[i], value) == 0)
+			reader->file->oneshot = strcmp(value, "oneshot") == 0;
 }
 
 /* --- lines -------------------------------------------------------------------------------------
@@ -478,6 +515,8 @@ static int read_assignment(struct reader *reader, const char *name, const char *
 		return read_variables(reader, value, true, error);
 	if (strcmp(name, "EnvironmentFile") == 0)
 		return read_environment_file(reader, value, error);
+	if (strcmp(name, "Type") == 0)
+		read_type(reader, value);
 	return 0;
 }
 
@@ -600,6 +639,16 @@ int unitfile_parse(const struct unit_text *texts, size_t count,
 	*ret = file;
 	file = (struct unitfile){.commands = NULL};
 	return 0;
+}
+
+const char *unitfile_problem(const struct unitfile *file)
+{
+	if (!file->command_count)
+		return "systemd does not load a service without ExecStart=";
+	if (file->command_count > 1 && !file->oneshot)
+		return "systemd does not load a service with more than one ExecStart=, unless it "
+		       "is Type=oneshot; an empty ExecStart= takes away those before it";
+	return NULL;
 }
 
 /* --- where they are ----------------------------------------------------------------------------

@@ -7,6 +7,9 @@
 
 #define SYSTEMD_VERSION_DEFAULT 252
 
+/* From this version on UnsetEnvironment= only counts once the command line has been expanded. */
+#define SYSTEMD_UNSETS_LATE 262
+
 unsigned unit_systemd_version(const struct unit_facts *unit)
 {
 	return unit->systemd_version ? unit->systemd_version : SYSTEMD_VERSION_DEFAULT;
@@ -65,7 +68,7 @@ int unit_environment(const struct unit_facts *unit, struct strlist *ret, struct 
 		if (strlist_add(ret, unit->environment.items[i]) < 0)
 			return error_set_oom(error);
 	int r = add_files(unit, ret, error);
-	if (r == 0)
+	if (r == 0 && unit_systemd_version(unit) < SYSTEMD_UNSETS_LATE)
 		unset(unit, ret);
 	return r;
 }

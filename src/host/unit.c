@@ -398,8 +398,8 @@ static int read_environment(struct unit_facts *unit, struct strlist *unseen)
 	return r;
 }
 
-/* A comment that ends in a backslash is read in two ways, and this tells which one counts. 0 where
- * nobody says. */
+/* Versions differ in how they read a comment that ends in a backslash, and in what
+ * UnsetEnvironment= takes away. 0 where nobody says. */
 static unsigned ask_version(uint64_t deadline_us, unsigned *bus_calls)
 {
 	cleanup_bus sd_bus *bus = NULL;
@@ -442,7 +442,7 @@ static bool reads_in_two_ways(const struct text_file *file)
 
 static void settle_version(struct unit_facts *unit, uint64_t deadline_us, unsigned *bus_calls)
 {
-	bool differs = false;
+	bool differs = unit->unset_environment.count > 0;
 
 	for (size_t i = 0; i < unit->environment_file_count; i++)
 		differs |= reads_in_two_ways(&unit->environment_files[i].file);

@@ -1,6 +1,7 @@
 #include "host/unitfile.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -269,6 +270,30 @@ static int read_dropins(struct search *search, struct error *error)
 	return r;
 }
 
+/* --- which systemd -------------------------------------------------------------------------------
+ */
+
+/* Its private library has the version in its name; 0 where there is none. */
+static unsigned find_version(const char *root)
+{
+	static const char *const patterns[] = {"/usr/lib/systemd/libsystemd-shared-*.so",
+					       "/usr/lib64/systemd/libsystemd-shared-*.so",
+					       "/usr/lib/*/systemd/libsystemd-shared-*.so",
+					       "/lib/systemd/libsystemd-shared-*.so"};
+	unsigned version = 0;
+
+	for (size_t i = 0; !version && i < array_size(patterns); i++) {
+		cleanup_free char *pattern = file_under(root, patterns[i]);
+		glob_t found = {.gl_pathc = 0};
+		if (pattern && glob(pattern, 0, NULL, &found) == 0) {
+			const char *number = strstr(found.gl_pathv[0], "-shared-");
+			version = (unsigned)strtoul(number + strlen("-shared-"), NULL, 10);
+		}
+		globfree(&found);
+	}
+	return version;
+}
+
 /* --- what they say -------------------------------------------------------------------------------
  */
 
@@ -301,6 +326,7 @@ static int take_file(struct search *search, struct unitfile *file, struct error 
 	struct unit_facts *facts = search->facts;
 	int r = take_commands(facts, file, error);
 
+	facts->systemd_version = find_version(search->root);
 	take_list(&facts->environment, &file->environment);
 	take_list(&facts->unset_environment, &file->unset_environment);
 	for (size_t i = 0; r == 0 && i < file->environment_files.count; i++) {
@@ -332,6 +358,9 @@ static int parse_texts(struct search *search, struct error *error)
 	int r = unitfile_parse(texts, facts->text_count, &search->known, &file, &why);
 	if (r == -ENOMEM)
 		return error_set_oom(error);
+	if (r == 0 && unitfile_problem(&file))
+		r = error_set(&why, -EINVAL, "read unit", facts->fragment_path, "%s",
+			      unitfile_problem(&file));
 	if (r < 0) {
 		r = set_text(&facts->load_state, "bad-setting", error);
 		if (r == 0 &&
