@@ -229,11 +229,26 @@ void rule_hosts(struct collection *collection, const char *key, const json_t *va
 		      "fd://, unix:// or tcp://");
 }
 
+/* Go lowers the scheme before it looks (net/url). */
+static bool is_web_address(const char *address)
+{
+	return strncasecmp(address, "https://", 8) == 0 || strncasecmp(address, "http://", 7) == 0;
+}
+
+/* Before 28.3 only the start looks (facts b.11), and refuses the same. */
 void rule_mirrors(struct collection *collection, const char *key, const json_t *value)
 {
-	static const char *const schemes[] = {"http", "https"};
-
-	check_schemes(collection, key, value, schemes, array_size(schemes), "https:// or http://");
+	for (size_t i = 0, complaints = 0;
+	     i < json_array_size(value) && complaints < COMPLAINTS_MAX; i++) {
+		const char *address = json_string_value(json_array_get(value, i));
+		if (!address || is_web_address(address))
+			continue;
+		complaints++;
+		collection_report(collection, key, true,
+				  "Entry %zu of %s must begin with https:// or http://, or dockerd "
+				  "will not start.",
+				  i + 1, key);
+	}
 }
 
 /* The member of a Go struct: the name matches in any letter case, the last one counts. */

@@ -304,6 +304,14 @@ static bool convert_nri(const char *text, json_t **value)
 	return ensure_object(value) && each_field(text, *value, add_nri_field);
 }
 
+/* "gpu=1": exactly one "=" (opts.ValidateSingleGenericResource) */
+static bool convert_resource(const char *text, json_t **value)
+{
+	const char *equals = strchr(text, '=');
+
+	return equals && !strchr(equals + 1, '=') && convert_list(text, value);
+}
+
 /* The flags that dockerd reads otherwise than their JSON type says, and what it wants. */
 struct conversion {
 	const char *flag;
@@ -320,6 +328,7 @@ static const struct conversion conversions[] = {
 	{"default-ulimit", convert_ulimit, "NAME=SOFT[:HARD] with SOFT not above HARD"},
 	{"feature", convert_feature, "NAME or NAME=true|false"},
 	{"ip", convert_ip, "an IP address"},
+	{"node-generic-resource", convert_resource, "NAME=VALUE"},
 	{"nri-opts", convert_nri, "enable=true|false and paths, with commas between them"},
 };
 
