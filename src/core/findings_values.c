@@ -470,6 +470,7 @@ static const struct rule rules[] = {
 	{"metrics-addr", check_needs_experimental},
 	{"mtu", check_mtu},
 	{"network-diagnostic-port", check_port},
+	{"node-generic-resources", rule_generic_resources},
 	{"nri-opts", rule_nri_opts},
 	{"registry-mirrors", rule_mirrors},
 	{"rootless", check_needs_experimental},
