@@ -34,10 +34,10 @@ static int decide_wanted(struct edit *edit)
 	return strbuf_adds(&edit->wanted, edit->old.value + at);
 }
 
-/* A line of a value that held nothing but what was cut is left as white space and a backslash. From
- * `at` on, where a cut was made, the rest of it goes when the line before ends in a backslash, too.
- * Returns where the text goes on. */
-static size_t skip_empty_line(const struct edit *edit, const struct strbuf *out, size_t at)
+/* A line of a value that held nothing but what was cut is left as white space and a backslash. Where
+ * the line before ends in a backslash, too, this one goes: its white space is part of the value, and
+ * moves to the next line. Returns where the text goes on. */
+static size_t join_empty_line(const struct edit *edit, struct strbuf *out, size_t at)
 {
 	size_t before = out->length;
 	size_t after = at;
@@ -48,14 +48,10 @@ static size_t skip_empty_line(const struct edit *edit, const struct strbuf *out,
 		after++;
 	bool starts_line = before >= 2 && memcmp(out->data + before - 2, "\\\n", 2) == 0;
 	bool ends_line = after + 2 <= edit->length && memcmp(edit->text + after, "\\\n", 2) == 0;
-	return starts_line && ends_line ? after + 2 : at;
-}
-
-/* Takes back the white space that skip_empty_line() has found before the cut. */
-static void drop_indent(struct strbuf *out)
-{
-	while (out->length && strchr(" \t", out->data[out->length - 1]))
-		out->data[--out->length] = '\0';
+	if (!starts_line || !ends_line)
+		return at;
+	(void)strbuf_add(out, edit->text + at, after - at);
+	return after + 2;
 }
 
 /* Leaves out the bytes of what is cut, and only those. */
@@ -70,10 +66,8 @@ static int cut_bytes(const struct edit *edit, struct strbuf *out)
 				(void)strbuf_add(out, edit->text + at, span.start - at);
 			at = span.end > at ? span.end : at;
 		}
-		size_t next = out->failed ? at : skip_empty_line(edit, out, at);
-		if (next != at)
-			drop_indent(out);
-		at = next;
+		if (!out->failed)
+			at = join_empty_line(edit, out, at);
 	}
 	return strbuf_add(out, edit->text + at, edit->length - at);
 }
