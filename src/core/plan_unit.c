@@ -329,7 +329,7 @@ static int warn_of_notes(struct judgement *judgement, bool taken, struct strlist
 	for (size_t i = 0; i < judgement->notes.count; i++)
 		(void)strbuf_addf(&text, "%s%s", i ? " " : "", judgement->notes.items[i]);
 	strlist_done(&judgement->notes);
-	if (!text.length)
+	if (!text.length && !text.failed)
 		return 0;
 	if (taken)
 		(void)strbuf_adds(&text, " It is in daemon.json as well, and dockerd does not "

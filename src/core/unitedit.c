@@ -361,21 +361,27 @@ static int edit_exec(struct work *work, struct error *error)
 /* --- variables -----------------------------------------------------------------------------------
  */
 
-/* Finds what the value of a variable is set by: an environment file, or (count of files) the unit.
- */
-static size_t find_definition(const struct unit_facts *unit, const char *name)
+/* Finds what the value of a variable is set by: an environment file, or (count of files) the unit. 0
+ * or -ENOMEM. */
+static int find_definition(const struct unit_facts *unit, const char *name, size_t *ret)
 {
 	for (size_t i = unit->environment_file_count; i-- > 0;) {
 		const struct text_file *file = &unit->environment_files[i].file;
 		cleanup_strlist struct strlist list = {.items = NULL};
 		struct error ignored = ERROR_NONE;
-		if (file->state == FILE_READ &&
-		    envfile_parse_as(file->data, file->length, unit_systemd_version(unit), &list,
-				     &ignored) == 0 &&
-		    envlist_get(&list, name, strlen(name)))
-			return i;
+		if (file->state != FILE_READ)
+			continue;
+		int r = envfile_parse_as(file->data, file->length, unit_systemd_version(unit),
+					 &list, &ignored);
+		if (r == -ENOMEM)
+			return r;
+		if (r == 0 && envlist_get(&list, name, strlen(name))) {
+			*ret = i;
+			return 0;
+		}
 	}
-	return unit->environment_file_count;
+	*ret = unit->environment_file_count;
+	return 0;
 }
 
 /* Made anew at each boot, or replaced by the next upgrade. */
@@ -398,12 +404,13 @@ struct part {
 	struct envedit_cut cut;
 };
 
-static size_t count_parts(const char *value)
+static int count_parts(const char *value, size_t *ret, struct error *error)
 {
 	cleanup_strlist struct strlist parts = {.items = NULL};
-	struct error ignored = ERROR_NONE;
+	int r = words_split_value(value, &parts, error);
 
-	return words_split_value(value, &parts, &ignored) == 0 ? parts.count : 0;
+	*ret = parts.count;
+	return r;
 }
 
 static int find_spans(const char *value, struct part *parts, size_t count)
@@ -557,16 +564,20 @@ static int edit_variable(struct work *work, const char *name, struct error *erro
 {
 	const struct strlist *environment = &work->configuration->environment;
 	const char *value = envlist_get(environment, name, strlen(name));
-	size_t count = value ? count_parts(value) : 0;
-	size_t definition = find_definition(work->unit, name);
-	cleanup_free struct part *parts = calloc(count + 1, sizeof *parts);
-	cleanup_free struct envedit_cut *cuts = calloc(count + 1, sizeof *cuts);
+	size_t count = 0;
+	size_t definition = 0;
 
 	if (!value)
 		return obstruct(work, error, "Where the variable %s is set cannot be seen.", name);
-	if (!parts || !cuts || find_spans(value, parts, count) < 0)
+	int r = count_parts(value, &count, error);
+	if (r < 0)
+		return r;
+	cleanup_free struct part *parts = calloc(count + 1, sizeof *parts);
+	cleanup_free struct envedit_cut *cuts = calloc(count + 1, sizeof *cuts);
+	if (!parts || !cuts || find_spans(value, parts, count) < 0 ||
+	    find_definition(work->unit, name, &definition) < 0)
 		return error_set_oom(error);
-	int r = touch_parts(work, name, value, parts, count, error);
+	r = touch_parts(work, name, value, parts, count, error);
 	if (r < 0 || work->edit->obstacle)
 		return r;
 	size_t cut_count = collect_cuts(parts, count, cuts);
@@ -836,8 +847,10 @@ char *unitedit_place(const struct unit_facts *unit, const struct flag *flag)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_EMPTY;
 	const char *variable = flag->variable;
-	size_t file = variable ? find_definition(unit, variable) : 0;
+	size_t file = 0;
 
+	if (variable && find_definition(unit, variable, &file) < 0)
+		return NULL;
 	if (!variable)
 		(void)strbuf_addf(&text, "ExecStart= of %s", unit_name(unit));
 	else if (file < unit->environment_file_count)

@@ -296,6 +296,8 @@ static int read_program(struct reader *reader, const char **cursor, struct unit_
 		return refuse(reader, "its quotes are not balanced", error);
 	if (r == 0)
 		return 0;
+	if (word.failed)
+		return error_set_oom(error);
 	const char *program = take_prefixes(word.data ? word.data : "", &command->exec.flags,
 					    ret_argv0);
 	r = resolve(reader, program, &path);
