@@ -80,7 +80,7 @@ struct unit_facts {
 	char *sub_state;
 	char *fragment_path; /* NULL when there is none */
 	struct strlist dropin_paths;
-	struct strlist exec_start;  /* argv of the last command, variables not expanded */
+	struct strlist exec_start;     /* argv of the last command, variables not expanded */
 	struct exec_command *commands; /* all of them; empty where only exec_start is known */
 	size_t command_count;
 	struct strlist environment;       /* "NAME=value" */
@@ -91,7 +91,7 @@ struct unit_facts {
 	 * those that cannot be read are FILE_UNREADABLE. */
 	struct text_file *texts;
 	size_t text_count;
-	unsigned systemd_version; /* asked only where it makes a difference; else 0 */
+	unsigned systemd_version;     /* asked only where it makes a difference; else 0 */
 	bool need_daemon_reload;      /* files changed since systemd read them */
 	pid_t main_pid;               /* 0 when it does not run */
 	uint64_t limit_nofile;        /* hard, UINT64_MAX is infinity, 0 unknown */

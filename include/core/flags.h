@@ -27,8 +27,8 @@ struct flag_problem {
 	/* The flag that this version does not have, as it was given; option is NULL for any other
 	 * problem. Its value and variable are NULL. */
 	struct flag gone;
-	char *name;  /* the flag with its dashes, or "command line"; never a value */
-	char *text;  /* a sentence */
+	char *name; /* the flag with its dashes, or "command line"; never a value */
+	char *text; /* a sentence */
 };
 
 struct flags {

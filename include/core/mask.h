@@ -26,6 +26,7 @@ int mask_text(struct strbuf *out, const char *text, size_t length);
 int mask_words(struct strbuf *out, const char *text, size_t length);
 
 /* The unified difference of a file's text before and after (NULL: it does not exist then), as a new
- * string; text that begins with "{" is JSON, any other is lines of words. Secrets are masked on both sides, so that context lines show none either. */
+ * string; text that begins with "{" is JSON, any other is lines of words. Secrets are masked on
+ * both sides, so that context lines show none either. */
 int mask_diff(const char *path, const char *before, size_t before_length, const char *after,
 	      size_t after_length, char **ret, struct error *error);

@@ -1,6 +1,6 @@
-/* Unit files the way systemd reads them: the fragment and its drop-ins, as texts, become the command
- * line and the environment of the service (systemd.unit(5), systemd.service(5), systemd.exec(5);
- * read against systemd 252, 257 and 262). Nothing here looks at a disk. */
+/* Unit files the way systemd reads them: the fragment and its drop-ins, as texts, become the
+ * command line and the environment of the service (systemd.unit(5), systemd.service(5),
+ * systemd.exec(5); read against systemd 252, 257 and 262). Nothing here looks at a disk. */
 #pragma once
 
 #include <stdbool.h>

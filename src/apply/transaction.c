@@ -155,8 +155,8 @@ static int reload_units(void *context, struct error *error)
 	return daemon_reload_units(&run->daemon, error);
 }
 
-/* What systemd makes of the new files has to be what was planned: nobody else may have had a hand in
- * it, and no drop-in may have been overlooked. */
+/* What systemd makes of the new files has to be what was planned: nobody else may have had a hand
+ * in it, and no drop-in may have been overlooked. */
 static int check_command_line(void *context, struct error *error)
 {
 	struct run *run = context;

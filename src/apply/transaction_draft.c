@@ -416,7 +416,8 @@ static bool replaces_files(const struct txn *txn)
 	return false;
 }
 
-/* Whether the old command line gives live-restore: dockerd would not start with it in the file, too.
+/* Whether the old command line gives live-restore: dockerd would not start with it in the file,
+ * too.
  */
 static bool has_live_restore_flag(const struct txn *txn)
 {
@@ -426,8 +427,8 @@ static bool has_live_restore_flag(const struct txn *txn)
 		const struct txn_file *file = &txn->files[i];
 		const struct filestate *states[] = {&file->before, &file->after};
 		for (size_t k = 0; !file->config && k < array_size(states); k++)
-			if (states[k]->data && memmem(states[k]->data, states[k]->length, flag,
-						      strlen(flag)))
+			if (states[k]->data &&
+			    memmem(states[k]->data, states[k]->length, flag, strlen(flag)))
 				return true;
 	}
 	return false;
@@ -448,9 +449,8 @@ static void choose_action(struct txn *txn, const struct txn *done, const struct 
 		txn->live_restore = before;
 	} else {
 		bool switches = before >= 0 && live_json && live != before;
-		bool keep =
-			switches && facts->data_root.containers_running > 0 &&
-			facts->swarm != YES && !has_live_restore_flag(txn);
+		bool keep = switches && facts->data_root.containers_running > 0 &&
+			    facts->swarm != YES && !has_live_restore_flag(txn);
 		txn->action = keep ? ACTION_RELOAD_RESTART : ACTION_RESTART;
 		txn->live_restore = before > 0;
 	}

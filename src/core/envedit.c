@@ -34,9 +34,9 @@ static int decide_wanted(struct edit *edit)
 	return strbuf_adds(&edit->wanted, edit->old.value + at);
 }
 
-/* A line of a value that held nothing but what was cut is left as white space and a backslash. Where
- * the line before ends in a backslash, too, this one goes: its white space is part of the value, and
- * moves to the next line. Returns where the text goes on. */
+/* A line of a value that held nothing but what was cut is left as white space and a backslash.
+ * Where the line before ends in a backslash, too, this one goes: its white space is part of the
+ * value, and moves to the next line. Returns where the text goes on. */
 static size_t join_empty_line(const struct edit *edit, struct strbuf *out, size_t at)
 {
 	size_t before = out->length;

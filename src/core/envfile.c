@@ -39,8 +39,8 @@ struct trace {
 
 struct parser {
 	enum state state;
-	size_t at; /* offset of the character at hand … */
-	size_t escape; /* … and of the backslash before it, in the states of an escape */
+	size_t at;           /* offset of the character at hand … */
+	size_t escape;       /* … and of the backslash before it, in the states of an escape */
 	struct trace *trace; /* NULL unless somebody wants to know */
 	unsigned systemd_version;
 	unsigned line; /* 1-based */
@@ -196,8 +196,7 @@ static void step_quoted(struct parser *parser, char character)
 	else if (!is_single && character == '\\') {
 		parser->escape = parser->at;
 		parser->state = IN_DOUBLE_QUOTES_ESCAPE;
-	}
-	else
+	} else
 		add_to_value(parser, character, true);
 }
 

@@ -179,8 +179,8 @@ void rule_old_gateway_ip(struct collection *collection, const char *key, const j
 
 static bool is_letter_or_digit(char character)
 {
-	return character && strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789",
-				   character);
+	return character &&
+	       strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", character);
 }
 
 /* The end of a label: letters, digits, and dashes between them. dockerd's expression has slips that
@@ -254,10 +254,11 @@ void rule_generic_resources(struct collection *collection, const char *key, cons
 			    !(equals[1] == '-' && is_number(equals + 1)) &&
 			    !mixes_resources(value, i);
 		if (resource && !fine)
-			collection_report(collection, key, true,
-					  "Entry %zu of %s is neither NAME=NUMBER, once a name, nor "
-					  "NAME=WORD, so dockerd will not start.",
-					  i + 1, key);
+			collection_report(
+				collection, key, true,
+				"Entry %zu of %s is neither NAME=NUMBER, once a name, nor "
+				"NAME=WORD, so dockerd will not start.",
+				i + 1, key);
 	}
 }
 

@@ -20,13 +20,17 @@ static int guard_variable(struct judgement *judgement, struct setting *setting,
 			      unit ? unit : "dockerd");
 }
 
-/* A value that came as a flag cannot be changed in daemon.json alone: dockerd refuses a setting that
- * is given in both places (facts a.4). It goes last: what is held up leaves the unit alone. */
+/* A value that came as a flag cannot be changed in daemon.json alone: dockerd refuses a setting
+ * that is given in both places (facts a.4). It goes last: what is held up leaves the unit alone. */
 static int guard_flag(struct judgement *judgement, struct setting *setting, struct error *error)
 {
 	const struct option *option = setting_option(setting);
 
-	return option ? plan_unit_take(judgement, setting, option, error) : 0;
+	/* A change of something beside it leaves a flag that complies where it is. */
+	for (size_t i = 0; option && i < judgement->edits.count; i++)
+		if (text_equal(judgement->edits.items[i].path.items[0], option->key))
+			return plan_unit_take(judgement, setting, option, error);
+	return 0;
 }
 
 static int guard_swarm(struct judgement *judgement, struct setting *setting, struct error *error)
@@ -194,8 +198,8 @@ typedef int (*guard)(struct judgement *judgement, struct setting *setting, struc
 int guards_run(struct judgement *judgement, struct setting *setting, const struct flag *flag,
 	       struct error *error)
 {
-	static const guard guards[] = {guard_needs, guard_userns, guard_experimental,
-				       guard_consent, guard_flag};
+	static const guard guards[] = {guard_needs, guard_userns, guard_experimental, guard_consent,
+				       guard_flag};
 
 	int r = guard_variable(judgement, setting, flag, error);
 	for (size_t i = 0; r == 0 && setting->state == SETTING_CHANGE && i < array_size(guards);

@@ -63,8 +63,8 @@ static int drop_log_opts(struct judgement *judgement, struct setting *setting, s
 			      count == 1 ? "it" : "them");
 }
 
-/* Where one of the same options as flags is not for the driver, all of them move into the file, where
- * those that it does not know are dropped. */
+/* Where one of the same options as flags is not for the driver, all of them move into the file,
+ * where those that it does not know are dropped. */
 static int take_log_opt_flags(struct judgement *judgement, struct setting *setting,
 			      struct error *error)
 {

@@ -173,16 +173,19 @@ int mask_text(struct strbuf *out, const char *text, size_t length)
 /* Where the word that begins at text[start] ends; one that stands in quotes, at them. */
 static size_t word_end(const char *text, size_t length, size_t start, char quote)
 {
-	size_t end = start;
+	bool opens = !quote && start < length && (text[start] == '"' || text[start] == '\'');
+	size_t end = start + opens;
 
-	if (!quote && end < length && (text[end] == '"' || text[end] == '\''))
-		quote = text[end++];
+	if (opens)
+		quote = text[start];
 	for (; end < length && text[end] != '\n'; end++) {
 		if (text[end] == '\\' && end + 1 < length && text[end + 1] != '\n')
 			end++;
 		else if (quote ? text[end] == quote : strchr(" \t\r", text[end]) != NULL)
 			break;
 	}
+	if (opens && end < length && text[end] == quote)
+		end++;
 	return end < length ? end : length;
 }
 

@@ -413,8 +413,8 @@ static int collect_changes(struct builder *builder, struct error *error)
 	return r;
 }
 
-/* What is given twice is left alone where its setting is, and while only some are planned. Places to
- * listen at that would open the daemon to the network stay as they are: it does not start with
+/* What is given twice is left alone where its setting is, and while only some are planned. Places
+ * to listen at that would open the daemon to the network stay as they are: it does not start with
  * them. */
 static bool is_left_alone(const struct option *option, const void *context)
 {
@@ -442,8 +442,8 @@ static int resolve_conflicts(struct builder *builder, struct error *error)
 
 	int r = plan_unit_resolve(&judgement, is_left_alone, builder, &plan->warnings, error);
 	return r < 0 ? r
-		     : accept_judgement(builder, &judgement,
-					&builder->changes[plan->setting_count], error);
+		     : accept_judgement(builder, &judgement, &builder->changes[plan->setting_count],
+					error);
 }
 
 /* Rows that depend on what others decide (the firewall, the log's address) are judged after them.
@@ -555,11 +555,10 @@ static int review(struct builder *builder, const char *text, size_t length, bool
 			: 0;
 
 	if (r == 0)
-		r = findings_collect(
-			text, length, exists,
-			jsontext_is_blank(text, length) ? NULL : builder->intended,
-			changes ? &left : &plan->configuration.flags, plan->configuration.version,
-			&after, error);
+		r = findings_collect(text, length, exists,
+				     jsontext_is_blank(text, length) ? NULL : builder->intended,
+				     changes ? &left : &plan->configuration.flags,
+				     plan->configuration.version, &after, error);
 
 	for (size_t i = 0; r == 0 && i < after.count; i++)
 		if (after.items[i].fatal &&

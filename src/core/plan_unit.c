@@ -7,7 +7,8 @@
 #include "base/text.h"
 #include "core/mask.h"
 
-/* --- what a flag gives -------------------------------------------------------------------------- */
+/* --- what a flag gives --------------------------------------------------------------------------
+ */
 
 static bool is_collection(const struct option *option)
 {
@@ -169,8 +170,7 @@ int plan_unit_settle_value(const struct judgement *judgement, const struct profi
 static const struct flag **collect_flags(const struct flags *flags, const struct taken *taken,
 					 size_t *ret_count)
 {
-	const struct flag **found =
-		calloc(flags->count + flags->problem_count + 1, sizeof *found);
+	const struct flag **found = calloc(flags->count + flags->problem_count + 1, sizeof *found);
 	size_t count = 0;
 
 	for (size_t i = 0; found && i < flags->count; i++)
@@ -193,8 +193,7 @@ int plan_unit_edit(const struct facts *facts, const struct configuration *config
 
 	if (!flags)
 		return error_set_oom(error);
-	return count ? unitedit_take_out(&facts->unit, configuration, flags, count, ret, error)
-		     : 0;
+	return count ? unitedit_take_out(&facts->unit, configuration, flags, count, ret, error) : 0;
 }
 
 /* Why the flags of one option cannot be taken out; NULL in *ret when they can. */
@@ -247,16 +246,16 @@ static int note_obstacle(struct judgement *judgement, struct setting *setting,
 
 	if (!place)
 		return error_set_oom(error);
-	setting->state = judgement->facts->unit.need_daemon_reload ? SETTING_BLOCKED
-								    : SETTING_MANUAL;
-	return judgement_note(judgement, error,
-			      "Set by --%s in %s. dockerd refuses to start with a setting that is a "
-			      "flag and in daemon.json, and harden cannot take the flag out here: %s "
-			      "%s",
-			      flag->option->flag, place, obstacle,
-			      setting->state == SETTING_BLOCKED
-				      ? "Then run harden again."
-				      : "Take it out there, then run harden again.");
+	setting->state =
+		judgement->facts->unit.need_daemon_reload ? SETTING_BLOCKED : SETTING_MANUAL;
+	return judgement_note(
+		judgement, error,
+		"Set by --%s in %s. dockerd refuses to start with a setting that is a "
+		"flag and in daemon.json, and harden cannot take the flag out here: %s "
+		"%s",
+		flag->option->flag, place, obstacle,
+		setting->state == SETTING_BLOCKED ? "Then run harden again."
+						  : "Take it out there, then run harden again.");
 }
 
 int plan_unit_take(struct judgement *judgement, struct setting *setting,
@@ -438,8 +437,7 @@ int plan_unit_files(const struct facts *facts, const struct unitedit *edit, stru
 
 	for (size_t i = 0; r == 0 && i < edit->file_count; i++) {
 		const struct unitedit_file *edited = &edit->files[i];
-		const struct text_file *before =
-			&facts->unit.environment_files[edited->index].file;
+		const struct text_file *before = &facts->unit.environment_files[edited->index].file;
 		struct planned_file *file = NULL;
 		r = add_file(plan, strdup(before->path), &file, error);
 		if (r == 0)
@@ -475,11 +473,12 @@ int plan_unit_obstacles(const struct facts *facts, struct plan *plan, struct err
 		const struct environment_file *file = &unit->environment_files[i];
 		if (file->optional || file->file.state != FILE_ABSENT)
 			continue;
-		if (strlist_addf(&plan->obstacles,
-				 "%s: it is an EnvironmentFile= of %s and is not there, so systemd "
-				 "does not start dockerd. Create it, or write \"-\" in front of its "
-				 "name.",
-				 file->file.path, unit->name ? unit->name : "the unit") < 0)
+		if (strlist_addf(
+			    &plan->obstacles,
+			    "%s: it is an EnvironmentFile= of %s and is not there, so systemd "
+			    "does not start dockerd. Create it, or write \"-\" in front of its "
+			    "name.",
+			    file->file.path, unit->name ? unit->name : "the unit") < 0)
 			return error_set_oom(error);
 	}
 	return 0;

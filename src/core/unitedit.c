@@ -71,15 +71,16 @@ static const char *unit_name(const struct unit_facts *unit)
 	return unit->name ? unit->name : "the unit";
 }
 
-/* --- which words ------------------------------------------------------------------------------- */
+/* --- which words -------------------------------------------------------------------------------
+ */
 
 /* Takes the flag's bytes out of its first word. What is left of it may shrink again. */
 static int cut_first_word(struct work *work, const struct flag *flag, size_t shift,
 			  struct error *error)
 {
 	struct change *change = &work->changes[flag->first_word];
-	const char *text =
-		change->text ? change->text : work->configuration->words.items[flag->first_word].text;
+	const char *text = change->text ? change->text
+					: work->configuration->words.items[flag->first_word].text;
 	cleanup_strbuf struct strbuf left = STRBUF_EMPTY;
 
 	(void)strbuf_add(&left, text, flag->at - shift);
@@ -221,8 +222,8 @@ static int raw_words(const struct unitfile *file, const struct exec_command *com
 	else
 		r = add_prefixed_program(command, own_argv0, ret);
 	for (size_t i = extra ? 0 : 1; r == 0 && i < command->argv.count; i++) {
-		bool same = written &&
-			    strcmp(written->exec.argv.items[i], command->argv.items[i]) == 0;
+		bool same =
+			written && strcmp(written->exec.argv.items[i], command->argv.items[i]) == 0;
 		r = same ? strlist_add(ret, written->raw.items[i + extra])
 			 : add_quoted(ret, command->argv.items[i], "%");
 	}
@@ -361,8 +362,8 @@ static int edit_exec(struct work *work, struct error *error)
 /* --- variables -----------------------------------------------------------------------------------
  */
 
-/* Finds what the value of a variable is set by: an environment file, or (count of files) the unit. 0
- * or -ENOMEM. */
+/* Finds what the value of a variable is set by: an environment file, or (count of files) the unit.
+ * 0 or -ENOMEM. */
 static int find_definition(const struct unit_facts *unit, const char *name, size_t *ret)
 {
 	for (size_t i = unit->environment_file_count; i-- > 0;) {
@@ -387,8 +388,8 @@ static int find_definition(const struct unit_facts *unit, const char *name, size
 /* Made anew at each boot, or replaced by the next upgrade. */
 static bool is_the_admins(const char *path)
 {
-	static const char *const others[] = {"/usr/", "/lib/", "/run/", "/var/run/", "/proc/",
-					     "/sys/", "/dev/"};
+	static const char *const others[] = {"/usr/",  "/lib/", "/run/", "/var/run/",
+					     "/proc/", "/sys/", "/dev/"};
 
 	for (size_t i = 0; i < array_size(others); i++)
 		if (text_starts_with(path, others[i]))
@@ -597,8 +598,7 @@ static int edit_variables(struct work *work, struct error *error)
 	int r = 0;
 
 	for (size_t i = 0; i < work->configuration->environment.count; i++)
-		if (strlist_add(&work->environment,
-				work->configuration->environment.items[i]) < 0)
+		if (strlist_add(&work->environment, work->configuration->environment.items[i]) < 0)
 			return error_set_oom(error);
 	for (size_t i = 0; r == 0 && i < words->count; i++) {
 		const char *name = words->items[i].variable;
@@ -612,7 +612,8 @@ static int edit_variables(struct work *work, struct error *error)
 	return r;
 }
 
-/* --- what harden's drop-in says already ------------------------------------------------------------
+/* --- what harden's drop-in says already
+ * ------------------------------------------------------------
  */
 
 #define DROPIN_FOLDER "/etc/systemd/system"
@@ -803,13 +804,8 @@ static int check_unit(struct work *work, struct error *error)
 static int take_out(struct work *work, const struct flag *const *flags, size_t count,
 		    struct error *error)
 {
-	static int (*const steps[])(struct work *work, struct error *error) = {
-		decide_words,
-		edit_exec,
-		edit_variables,
-		keep_own,
-		state_all,
-		check_result,
+	static int (*const steps[])(struct work * work, struct error * error) = {
+		decide_words, edit_exec, edit_variables, keep_own, state_all, check_result,
 	};
 	int r = check_unit(work, error);
 

@@ -69,7 +69,7 @@ static void add_unescaped(struct strbuf *out, const char *text, size_t length)
 /* The parts of a unit's name: "prefix@instance.service". */
 struct unit_name {
 	const char *whole;
-	size_t prefix;   /* length */
+	size_t prefix;        /* length */
 	const char *instance; /* NULL without one */
 	size_t instance_length;
 	size_t stem; /* length without ".service" */
@@ -134,9 +134,9 @@ static bool add_name_specifier(const struct reader *reader, char letter, struct 
 static const char *constant_specifier(char letter)
 {
 	static const char *const constants[128] = {
-		['t'] = "/run",     ['S'] = "/var/lib", ['C'] = "/var/cache", ['L'] = "/var/log",
-		['E'] = "/etc",     ['T'] = "/tmp",     ['V'] = "/var/tmp",   ['h'] = "/root",
-		['u'] = "root",     ['U'] = "0",        ['g'] = "root",       ['G'] = "0",
+		['t'] = "/run", ['S'] = "/var/lib", ['C'] = "/var/cache", ['L'] = "/var/log",
+		['E'] = "/etc", ['T'] = "/tmp",     ['V'] = "/var/tmp",   ['h'] = "/root",
+		['u'] = "root", ['U'] = "0",        ['g'] = "root",       ['G'] = "0",
 	};
 
 	return (unsigned char)letter < 128 ? constants[(unsigned char)letter] : NULL;
@@ -203,7 +203,8 @@ static int resolve(struct reader *reader, const char *word, char **ret)
 /* --- ExecStart= --------------------------------------------------------------------------------
  */
 
-/* Takes the prefixes off the first word; *ret_argv0 says that argv[0] comes as a word of its own. */
+/* Takes the prefixes off the first word; *ret_argv0 says that argv[0] comes as a word of its own.
+ */
 static const char *take_prefixes(const char *word, unsigned *flags, bool *ret_argv0)
 {
 	const unsigned rights = EXEC_PRIVILEGED | EXEC_NO_SETUID | EXEC_AMBIENT;
@@ -298,8 +299,8 @@ static int read_program(struct reader *reader, const char **cursor, struct unit_
 		return 0;
 	if (word.failed)
 		return error_set_oom(error);
-	const char *program = take_prefixes(word.data ? word.data : "", &command->exec.flags,
-					    ret_argv0);
+	const char *program =
+		take_prefixes(word.data ? word.data : "", &command->exec.flags, ret_argv0);
 	r = resolve(reader, program, &path);
 	if (r == -EINVAL)
 		return refuse_specifier(reader, error);
@@ -447,8 +448,7 @@ static int take_variable(struct reader *reader, const char *word, bool unset)
 
 /* Environment= and UnsetEnvironment=. A word that cannot be read ends the line; what came before it
  * counts. */
-static int read_variables(struct reader *reader, const char *value, bool unset,
-			  struct error *error)
+static int read_variables(struct reader *reader, const char *value, bool unset, struct error *error)
 {
 	struct strlist *list =
 		unset ? &reader->file->unset_environment : &reader->file->environment;
@@ -495,8 +495,8 @@ static int read_environment_file(struct reader *reader, const char *value, struc
 /* A type that systemd does not know changes nothing. */
 static void read_type(struct reader *reader, const char *value)
 {
-	static const char *const types[] = {"simple", "exec",          "forking", "oneshot", "dbus",
-					    "notify", "notify-reload", "idle"};
+	static const char *const types[] = {"simple", "exec",   "forking",       "oneshot",
+					    "dbus",   "notify", "notify-reload", "idle"};
 
 	for (size_t i = 0; i < array_size(types); i++)
 		if (strcmp(types[i], value) == 0)
@@ -657,18 +657,12 @@ const char *unitfile_problem(const struct unitfile *file)
  */
 
 const char *const unit_folders[] = {
-	"/etc/systemd/system.control",
-	"/run/systemd/system.control",
-	"/run/systemd/transient",
-	"/run/systemd/generator.early",
-	"/etc/systemd/system",
-	"/etc/systemd/system.attached",
-	"/run/systemd/system",
-	"/run/systemd/system.attached",
-	"/run/systemd/generator",
-	"/usr/local/lib/systemd/system",
-	"/usr/lib/systemd/system",
-	"/lib/systemd/system",
+	"/etc/systemd/system.control", "/run/systemd/system.control",
+	"/run/systemd/transient",      "/run/systemd/generator.early",
+	"/etc/systemd/system",         "/etc/systemd/system.attached",
+	"/run/systemd/system",         "/run/systemd/system.attached",
+	"/run/systemd/generator",      "/usr/local/lib/systemd/system",
+	"/usr/lib/systemd/system",     "/lib/systemd/system",
 	"/run/systemd/generator.late",
 };
 const size_t unit_folder_count = array_size(unit_folders);

@@ -40,8 +40,8 @@ static void remove_variable(struct strlist *list, const char *name, size_t lengt
 	size_t kept = 0;
 
 	for (size_t i = 0; i < list->count; i++) {
-		bool same = strncmp(list->items[i], name, length) == 0 &&
-			    list->items[i][length] == '=';
+		bool same =
+			strncmp(list->items[i], name, length) == 0 && list->items[i][length] == '=';
 		if (same)
 			free(list->items[i]);
 		else
@@ -81,8 +81,7 @@ static const char *lookup_variable(const char *name, size_t length, const void *
 /* With ":" in front of the program nothing is expanded. */
 static int take_plain(const struct strlist *argv, struct words *ret, struct error *error)
 {
-	cleanup_words struct words words = {
-		.items = calloc(argv->count + 1, sizeof *words.items)};
+	cleanup_words struct words words = {.items = calloc(argv->count + 1, sizeof *words.items)};
 
 	if (!words.items)
 		return error_set_oom(error);
@@ -101,8 +100,7 @@ static int take_plain(const struct strlist *argv, struct words *ret, struct erro
 int unit_expand(const struct unit_facts *unit, const struct strlist *argv,
 		const struct strlist *environment, struct words *ret, struct error *error)
 {
-	if (unit->command_count &&
-	    unit->commands[unit->command_count - 1].flags & EXEC_NO_EXPAND)
+	if (unit->command_count && unit->commands[unit->command_count - 1].flags & EXEC_NO_EXPAND)
 		return take_plain(argv, ret, error);
 	return words_expand(argv, lookup_variable, environment, ret, error);
 }

@@ -392,8 +392,8 @@ static int read_environment(struct unit_facts *unit, struct strlist *unseen)
 
 	unit->environment_file_count = 0;
 	for (size_t i = 0; i < count && r >= 0; i++)
-		r = unit_read_environment_file("", patterns[i].file.path, patterns[i].optional, unit,
-					       unseen);
+		r = unit_read_environment_file("", patterns[i].file.path, patterns[i].optional,
+					       unit, unseen);
 	release_environment_files(patterns, count);
 	return r;
 }

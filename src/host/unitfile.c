@@ -94,8 +94,8 @@ static const char *architecture(const char *machine)
 {
 	static const struct {
 		const char *machine, *name;
-	} names[] = {{"x86_64", "x86-64"}, {"aarch64", "arm64"},      {"i686", "x86"},
-		     {"armv7l", "arm"},    {"ppc64le", "ppc64-le"},   {"s390x", "s390x"},
+	} names[] = {{"x86_64", "x86-64"},  {"aarch64", "arm64"},    {"i686", "x86"},
+		     {"armv7l", "arm"},     {"ppc64le", "ppc64-le"}, {"s390x", "s390x"},
 		     {"riscv64", "riscv64"}};
 
 	for (size_t i = 0; i < array_size(names); i++)

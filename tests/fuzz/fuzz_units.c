@@ -1,5 +1,5 @@
-/* Unit files, and environment files behind the first NUL: what is read must mean the same when it is
- * written again, and flags taken out must leave exactly the others. */
+/* Unit files, and environment files behind the first NUL: what is read must mean the same when it
+ * is written again, and flags taken out must leave exactly the others. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

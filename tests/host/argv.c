@@ -1,5 +1,5 @@
-/* Writes the words it was started with, each ended by a NUL, to /run/oracle/UNIT: what systemd really
- * makes of a command line. UNIT is the last part of its control group. */
+/* Writes the words it was started with, each ended by a NUL, to /run/oracle/UNIT: what systemd
+ * really makes of a command line. UNIT is the last part of its control group. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>

@@ -2,8 +2,8 @@
  * those of systemd and dockerd.
  *
  *     oracle units UNIT...    the command line of each unit, from the bus and from its files
- *     oracle verdicts         reads lines {"version": "26.1.5", "argv": […], "config": "…" or null} and
- *                             answers each with what would keep dockerd from starting
+ *     oracle verdicts         reads lines {"version": "26.1.5", "argv": […], "config": "…" or null}
+ * and answers each with what would keep dockerd from starting
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,16 +68,15 @@ static json_t *collect(const json_t *question)
 	(void)dockerver_parse(json_string_value(json_object_get(question, "version")),
 			      &facts.version);
 	for (size_t i = 0; i < json_array_size(argv); i++)
-		(void)strlist_add(&facts.process.argv,
-				  json_string_value(json_array_get(argv, i)));
+		(void)strlist_add(&facts.process.argv, json_string_value(json_array_get(argv, i)));
 	facts.config.path = strdup("daemon.json");
 	facts.config.state = config ? FILE_READ : FILE_ABSENT;
 	facts.config.data = config ? strdup(config) : NULL;
 	facts.config.length = config ? strlen(config) : 0;
 	if (configuration_read(&facts, &configuration, &error) < 0) {
-		(void)json_array_append_new(
-			answer, json_pack("{s:s, s:s}", "key", "daemon.json", "text",
-					  error_format(&error, text, sizeof text)));
+		(void)json_array_append_new(answer,
+					    json_pack("{s:s, s:s}", "key", "daemon.json", "text",
+						      error_format(&error, text, sizeof text)));
 		return answer;
 	}
 	for (size_t i = 0; i < configuration.findings.count; i++) {

@@ -107,7 +107,8 @@ static void fill(struct facts *facts)
 	static const char *const argv[] = {"/usr/bin/dockerd", "-H",       "fd://",
 					   "$DOCKER_OPTS",     "$OPTIONS", "--label=a=b",
 					   "--icc=true",       "-Dldebug", "--log-opt=max-size=1m"};
-	static const char *const environment[] = {"DOCKER_OPTS=--mtu 1400 --bogus --userland-proxy"};
+	static const char *const environment[] = {
+		"DOCKER_OPTS=--mtu 1400 --bogus --userland-proxy"};
 	static const char fragment[] =
 		"[Service]\nExecStart=/usr/bin/dockerd -H fd:// $DOCKER_OPTS $OPTIONS \\\n"
 		"  --label=a=b --icc=true -Dldebug --log-opt=max-size=1m\n"

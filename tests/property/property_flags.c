@@ -1,6 +1,6 @@
-/* Random environment files and units: after flags are taken out, systemd's reading gives exactly the
- * command line without them, every variable that is not theirs stays what it was, and in a file that
- * is edited in place no byte of another assignment changes. */
+/* Random environment files and units: after flags are taken out, systemd's reading gives exactly
+ * the command line without them, every variable that is not theirs stays what it was, and in a file
+ * that is edited in place no byte of another assignment changes. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,10 +37,22 @@ static void require(bool truth, const char *what, uint64_t seed)
 	abort();
 }
 
-static const char *const flag_words[] = {
-	"--icc=true",     "--icc",         "-D",       "-Dl debug", "--log-level debug", "-linfo",
-	"--label=a=b",    "--label 'a=b c'", "--mtu=1400", "--mtu 1400", "--debug",      "-D=false",
-	"--label=\"x y\"", "--label \"q=\\\"\"", "--log-opt max-size=1m", "-H fd://"};
+static const char *const flag_words[] = {"--icc=true",
+					 "--icc",
+					 "-D",
+					 "-Dl debug",
+					 "--log-level debug",
+					 "-linfo",
+					 "--label=a=b",
+					 "--label 'a=b c'",
+					 "--mtu=1400",
+					 "--mtu 1400",
+					 "--debug",
+					 "-D=false",
+					 "--label=\"x y\"",
+					 "--label \"q=\\\"\"",
+					 "--log-opt max-size=1m",
+					 "-H fd://"};
 
 /* A value in a way that an environment file may have it. */
 static void add_value(struct strbuf *out, const char *value)
@@ -87,7 +99,8 @@ static void draw_flags(struct strbuf *out)
 
 static char *draw_file(const char *const *names, size_t count)
 {
-	static const char *const others[] = {"# comment", "; other", "", "X=1", "Y='a b'", "no",
+	static const char *const others[] = {"# comment",   "; other", "",
+					     "X=1",         "Y='a b'", "no",
 					     "# ends \\\\", "Z=a\\ b", "1X=2"};
 	struct strbuf out = STRBUF_EMPTY;
 
@@ -108,9 +121,9 @@ static char *draw_file(const char *const *names, size_t count)
 
 static void add_environment_file(struct unit_facts *unit, const char *path, char *text)
 {
-	unit->environment_files = reallocarray(unit->environment_files,
-					       unit->environment_file_count + 1,
-					       sizeof *unit->environment_files);
+	unit->environment_files =
+		reallocarray(unit->environment_files, unit->environment_file_count + 1,
+			     sizeof *unit->environment_files);
 	unit->environment_files[unit->environment_file_count++] = (struct environment_file){
 		.file = {.path = strdup(path),
 			 .real_path = strdup(path),
@@ -150,8 +163,10 @@ static bool load(struct facts *facts, const struct unit_text *texts, size_t coun
 
 static void draw_unit(struct strbuf *out)
 {
-	static const char *const words[] = {"$A",  "$B", "${A}", "$UNSET", "--label=%n", "'--label=d=$$x %%'",
-					    "-H fd://", "\"--label=q=\\\"\""};
+	static const char *const words[] = {"$A",         "$B",
+					    "${A}",       "$UNSET",
+					    "--label=%n", "'--label=d=$$x %%'",
+					    "-H fd://",   "\"--label=q=\\\"\""};
 
 	(void)strbuf_adds(out, "[Service]\nExecStart=");
 	(void)strbuf_adds(out, draw(6) ? "" : "-:");
@@ -166,7 +181,8 @@ static void draw_unit(struct strbuf *out)
 		struct strbuf value = STRBUF_EMPTY;
 		struct strbuf whole = STRBUF_EMPTY;
 		draw_flags(&value);
-		(void)strbuf_addf(&whole, "%s=%s", draw(2) ? "A" : "B", value.data ? value.data : "");
+		(void)strbuf_addf(&whole, "%s=%s", draw(2) ? "A" : "B",
+				  value.data ? value.data : "");
 		(void)strbuf_adds(out, "Environment=");
 		words_quote(out, whole.data, "%");
 		(void)strbuf_adds(out, "\n");
@@ -225,10 +241,12 @@ static void check_file(const struct unit_facts *unit, const struct unitedit_file
 	(void)envfile_parse(file->text.data, file->text.length, &after, NULL);
 	require(before.count == after.count, "an assignment is gone", seed);
 	for (size_t i = 0; i < before.count; i++)
-		if (strncmp(before.items[i], "A=", 2) != 0 && strncmp(before.items[i], "B=", 2) != 0)
+		if (strncmp(before.items[i], "A=", 2) != 0 &&
+		    strncmp(before.items[i], "B=", 2) != 0)
 			require(strcmp(before.items[i], after.items[i]) == 0, "a foreign variable",
 				seed);
-	for (const char *line = old->data; *line; line += strcspn(line, "\n") + (strchr(line, '\n') != NULL)) {
+	for (const char *line = old->data; *line;
+	     line += strcspn(line, "\n") + (strchr(line, '\n') != NULL)) {
 		size_t length = strcspn(line, "\n");
 		if (*line == '#' || *line == ';' || *line == 'X' || *line == 'Z')
 			require(memmem(file->text.data, file->text.length, line, length) != NULL,
@@ -246,8 +264,7 @@ static void check_result(struct facts *facts, const struct unitedit *edit, const
 	bool same = false;
 
 	for (size_t i = 0; i < edit->file_count; i++) {
-		struct text_file *file =
-			&facts->unit.environment_files[edit->files[i].index].file;
+		struct text_file *file = &facts->unit.environment_files[edit->files[i].index].file;
 		free(file->data);
 		file->data = strdup(edit->files[i].text.data);
 		file->length = strlen(file->data);
@@ -278,12 +295,12 @@ static bool run(uint64_t seed)
 	draw_unit(&fragment);
 	facts.version = (struct dockerver){26, 1, 5};
 	for (uint64_t i = draw(3); i-- > 0;)
-		add_environment_file(&facts.unit, i ? "/etc/default/docker" : "/etc/sysconfig/docker",
+		add_environment_file(&facts.unit,
+				     i ? "/etc/default/docker" : "/etc/sysconfig/docker",
 				     draw_file(names, array_size(names)));
 	const struct unit_text text = {"/usr/lib/systemd/system/docker.service", fragment.data,
 				       fragment.length};
-	if (load(&facts, &text, 1) &&
-	    configuration_read_flags(&facts, &configuration, NULL) == 0 &&
+	if (load(&facts, &text, 1) && configuration_read_flags(&facts, &configuration, NULL) == 0 &&
 	    !configuration.flags.problem_count) {
 		facts.unit.texts = calloc(1, sizeof *facts.unit.texts);
 		facts.unit.text_count = 1;
@@ -314,8 +331,8 @@ static bool run(uint64_t seed)
 
 int main(int argc, char **argv)
 {
-	uint64_t count = argc == 3 && strcmp(argv[1], "--count") == 0 ? strtoull(argv[2], NULL, 10)
-								      : 20000;
+	uint64_t count =
+		argc == 3 && strcmp(argv[1], "--count") == 0 ? strtoull(argv[2], NULL, 10) : 20000;
 	uint64_t done = 0;
 
 	if (argc == 3 && strcmp(argv[1], "--seed") == 0)

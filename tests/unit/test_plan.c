@@ -269,12 +269,10 @@ static void expect_others(const char *name, const struct plan *plan, const json_
 	for (size_t i = 0; i < plan->file_count; i++) {
 		const struct planned_file *file = &plan->files[i];
 		const char *text = json_string_value(json_object_get(expected, file->path));
-		if (file->action == FILE_MODE ||
-		    strcmp(file->path, "/etc/docker/daemon.json") == 0)
+		if (file->action == FILE_MODE || strcmp(file->path, "/etc/docker/daemon.json") == 0)
 			continue;
 		found++;
-		ck_assert_msg(text != NULL, "%s: %s changes to\n%s", name, file->path,
-			      file->after);
+		ck_assert_msg(text != NULL, "%s: %s changes to\n%s", name, file->path, file->after);
 		bool fits = *text == '=' ? strcmp(file->after, text + 1) == 0
 					 : strstr(file->after, text) != NULL;
 		ck_assert_msg(fits, "%s: %s changes to\n%s", name, file->path, file->after);
@@ -387,6 +385,84 @@ static void run_case(const char *name)
 	json_decref(test);
 }
 
+/* The article's state, and a unit of its time, on each series of releases: whatever the version,
+ * the plan leads to a daemon that starts, and lets stand nothing that the version refuses. */
+static const char *const versions[] = {
+	"17.12.0", "17.12.1", "18.1.0",   "18.3.1", "18.6.3", "18.9.9", "19.3.0",
+	"19.3.15", "20.10.0", "20.10.24", "23.0.0", "24.0.9", "25.0.5", "26.0.0",
+	"26.1.5",  "27.0.1",  "27.4.0",   "27.5.1", "28.0.0", "28.1.0", "28.3.0",
+	"28.5.2",  "29.0.0",  "29.2.0",   "29.7.2",
+};
+
+static void check_version(const char *version)
+{
+	static const char *const argv[] = {"/usr/bin/dockerd",
+					   "-H",
+					   "fd://",
+					   "--config-file",
+					   "/etc/docker/daemon.json",
+					   "--icc=true",
+					   "-Dldebug",
+					   "--log-opt",
+					   "max-file=3",
+					   "--default-ulimit=nproc=100:200"};
+	cleanup_facts struct facts facts = FACTS_EMPTY;
+	cleanup_profile struct profile profile = {.name = NULL};
+	cleanup_plan struct plan plan = {.settings = NULL};
+	struct plan_options options = {.wants = NULL};
+	struct error error = ERROR_NONE;
+	json_t *none = json_object();
+	json_t *config = json_pack("{s:s}", "daemon.json",
+				   "{\"default-ulimit\": true, \"disable-legacy-registry\": true,\n"
+				   " \"storage-driver\": \"aufs\", \"log-driver\": \"json-file\",\n"
+				   " \"debug\": true, \"userland-proxy\": true}\n");
+
+	read_config(config, &facts);
+	facts.daemon = DAEMON_STOPPED;
+	facts.swarm = NO;
+	facts.br_netfilter = YES;
+	facts.syslog_socket = YES;
+	facts.dockremap_user = NO;
+	facts.can_add_user = YES;
+	facts.data_root.path = strdup("/var/lib/docker");
+	facts.data_root.images = facts.data_root.containers = facts.data_root.volumes = 0;
+	facts.data_root.containers_running = 0;
+	facts.unit.known = true;
+	facts.unit.name = strdup("docker.service");
+	for (size_t i = 0; i < array_size(argv); i++)
+		ck_assert_int_eq(strlist_add(&facts.unit.exec_start, argv[i]), 0);
+	ck_assert(dockerver_parse(version, &facts.version));
+	read_profile(none, &profile);
+	int r = plan_build(&facts, &profile, &options, &plan, &error);
+	ck_assert_msg(r == 0, "%s: %s", version, error.text);
+	ck_assert_msg(!plan.obstacles.count, "%s: %s", version,
+		      plan.obstacles.count ? plan.obstacles.items[0] : "");
+	for (size_t i = 0; i < plan.setting_count; i++)
+		if (strcmp(plan.settings[i].row->key, "authorization-plugins") != 0)
+			ck_assert_msg(plan.settings[i].state == SETTING_CHANGE ||
+					      plan.settings[i].state == SETTING_OK,
+				      "%s: %s is %s", version, plan.settings[i].row->key,
+				      setting_state_name(plan.settings[i].state));
+	static const char *const left[] = {"/usr/bin/dockerd",
+					   "-H",
+					   "fd://",
+					   "--config-file",
+					   "/etc/docker/daemon.json",
+					   "--default-ulimit=nproc=100:200"};
+	ck_assert_uint_eq(plan.command_line.count, array_size(left));
+	for (size_t i = 0; i < array_size(left); i++)
+		ck_assert_str_eq(plan.command_line.items[i], left[i]);
+	json_decref(none);
+	json_decref(config);
+}
+
+START_TEST(test_versions)
+{
+	for (size_t i = 0; i < array_size(versions); i++)
+		check_version(versions[i]);
+}
+END_TEST
+
 /* The files of tests/data/plan: one test each. */
 static struct dirent **case_files;
 static int case_count;
@@ -439,7 +515,7 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = {test_setting_path, test_cases_are_there, NULL};
+	const TTest *const tests[] = {test_setting_path, test_versions, test_cases_are_there, NULL};
 	char path[1024];
 
 	(void)snprintf(path, sizeof path, "%s/plan", test_data());

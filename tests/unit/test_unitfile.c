@@ -4,9 +4,9 @@
 #include "base/strbuf.h"
 #include "core/unitfile.h"
 
-/* What a fragment and up to two drop-ins come to: "<word>…" for each command, prefixes as letters in
- * front; then "A=b;" for each variable, "@path;" for each environment file, "-A;" for each that is
- * unset. "!" is a unit that systemd does not load. */
+/* What a fragment and up to two drop-ins come to: "<word>…" for each command, prefixes as letters
+ * in front; then "A=b;" for each variable, "@path;" for each environment file, "-A;" for each that
+ * is unset. "!" is a unit that systemd does not load. */
 static const struct {
 	const char *texts[3];
 	const char *want;
@@ -18,14 +18,16 @@ static const struct {
 	{{"\xEF\xBB\xBF[Service]\nExecStart=/bin/x a\n"}, "<a>|"},
 	{{"  [Service]  \n  ExecStart = /bin/x a  \n"}, "<a>|"},
 	{{"ExecStart=/bin/y\n[Service]\nExecStart=/bin/x\n"}, "|"},
-	{{"[Unit]\nExecStart=/bin/y\n[Service]\nExecStart=/bin/x\n[Install]\nExecStart=/bin/z\n"}, "|"},
+	{{"[Unit]\nExecStart=/bin/y\n[Service]\nExecStart=/bin/x\n[Install]\nExecStart=/bin/z\n"},
+	 "|"},
 	{{"[service]\nExecStart=/bin/y\n[Service]\nExecStart=/bin/x\n"}, "|"},
 	{{"[Service]\nExecStart=/bin/x \xFF\nExecStart=/bin/x y\n"}, "<y>|"},
 	{{"[Service]\nnonsense\nExecStart=/bin/x\n"}, "|"},
 	{{"[Service\nExecStart=/bin/x\n"}, "!"},
 	{{"[Service]\nExecStart=/bin/x\n", "[Service\nEnvironment=A=b\n"}, "|"},
 	/* resets */
-	{{"[Service]\nExecStart=/bin/x a\n", "[Service]\nExecStart=\nExecStart=/bin/x b\n"}, "<b>|"},
+	{{"[Service]\nExecStart=/bin/x a\n", "[Service]\nExecStart=\nExecStart=/bin/x b\n"},
+	 "<b>|"},
 	{{"[Service]\nExecStart=/bin/x a\n", "[Service]\nExecStart=/bin/x b\n"}, "!"},
 	{{"[Service]\nType=oneshot\nExecStart=/bin/x a\n", "[Service]\nExecStart=/bin/x b\n"},
 	 "<a>|<b>|"},
@@ -66,15 +68,19 @@ static const struct {
 	{{"[Service]\nExecStart=/bin/x\nEnvironment=A=%n%% 1B=x B\n"}, "|A=docker-a.service%;"},
 	{{"[Service]\nExecStart=/bin/x\nEnvironment=A=1 B=\\q C=2\n"}, "|A=1;"},
 	{{"[Service]\nExecStart=/bin/x\nEnvironment=A=1 %1=2 C=%1 D=2\n"}, "|A=1;D=2;"},
-	{{"[Service]\nExecStart=/bin/x\nEnvironment=A=1\n", "[Service]\nEnvironment=\nEnvironment=B=2\n"},
+	{{"[Service]\nExecStart=/bin/x\nEnvironment=A=1\n",
+	  "[Service]\nEnvironment=\nEnvironment=B=2\n"},
 	 "|B=2;"},
 	{{"[Service]\nExecStart=/bin/x\nUnsetEnvironment=A B=c 1\n"}, "|-A;-B=c;"},
 	/* environment files */
-	{{"[Service]\nExecStart=/bin/x\nEnvironmentFile=-/etc//default/./x\nEnvironmentFile=/a b\n"},
+	{{"[Service]\nExecStart=/bin/x\nEnvironmentFile=-/etc//default/./x\nEnvironmentFile=/a "
+	  "b\n"},
 	 "|@-/etc/default/x;@/a b;"},
-	{{"[Service]\nExecStart=/bin/x\nEnvironmentFile=/a\nEnvironmentFile=rel\nEnvironmentFile=/%N\n"},
+	{{"[Service]\nExecStart=/bin/x\nEnvironmentFile=/a\nEnvironmentFile=rel\nEnvironmentFile=/"
+	  "%N\n"},
 	 "|@/a;@/docker-a;"},
-	{{"[Service]\nExecStart=/bin/x\nEnvironmentFile=/a\n", "[Service]\nEnvironmentFile=\n"}, "|"},
+	{{"[Service]\nExecStart=/bin/x\nEnvironmentFile=/a\n", "[Service]\nEnvironmentFile=\n"},
+	 "|"},
 };
 
 static void print_command(struct strbuf *out, const struct unit_command *command)
@@ -233,7 +239,8 @@ START_TEST(test_folders)
 		const char *want[6];
 	} cases[] = {
 		{"docker.service", {"docker.service.d", "service.d"}},
-		{"a-b-c.service", {"a-b-c.service.d", "a-b-.service.d", "a-.service.d", "service.d"}},
+		{"a-b-c.service",
+		 {"a-b-c.service.d", "a-b-.service.d", "a-.service.d", "service.d"}},
 		{"d@x.service", {"d@x.service.d", "d@.service.d", "service.d"}},
 	};
 
