@@ -92,8 +92,8 @@ static bool is_old_driver(const json_t *value)
 	return false;
 }
 
-/* There the name is a snapshotter's, and containerd has none of the old drivers' names: dockerd would
- * not start. Without the key it uses what it has. */
+/* There the name is a snapshotter's, and containerd has none of the old drivers' names: dockerd
+ * would not start. Without the key it uses what it has. */
 static int drop_foreign_driver(struct judgement *judgement, struct setting *setting,
 			       struct error *error)
 {

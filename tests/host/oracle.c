@@ -16,7 +16,7 @@
 #include "core/unitline.h"
 #include "host/clock.h"
 #include "host/unit.h"
-#include "host/unitfile.h"
+#include "host/unitroot.h"
 
 /* Words may hold any bytes: in hexadecimal digits they are one word each, "-" for an empty one. */
 static void print_words(const char *unit, const char *source, const struct unit_facts *facts)
@@ -49,7 +49,7 @@ static int answer_units(char **names)
 		if (unit_read(*names, clock_now_us() + 5000000, &bus.unit, &bus.unseen,
 			      &bus.bus_calls, &error) == 0)
 			print_words(*names, "bus", &bus.unit);
-		if (unitfile_read("", *names, &files.unit, &files.unseen, &error) == 0)
+		if (unitroot_read("", *names, &files.unit, &files.unseen, &error) == 0)
 			print_words(*names, "files", &files.unit);
 	}
 	return 0;

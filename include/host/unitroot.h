@@ -11,5 +11,5 @@
  * environment_files and texts. Paths are those inside root, but those of files that were read have
  * root in front, as file_read_under() has it. Specifiers of the running system (%b, %v, %a) are
  * known only where root is "". What cannot be read is noted in *unseen. */
-int unitfile_read(const char *root, const char *unit, struct unit_facts *ret,
+int unitroot_read(const char *root, const char *unit, struct unit_facts *ret,
 		  struct strlist *unseen, struct error *error);

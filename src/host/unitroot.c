@@ -1,4 +1,4 @@
-#include "host/unitfile.h"
+#include "host/unitroot.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -395,7 +395,7 @@ static int fill(struct search *search, struct error *error)
 	return r < 0 ? r : parse_texts(search, error);
 }
 
-int unitfile_read(const char *root, const char *unit, struct unit_facts *ret,
+int unitroot_read(const char *root, const char *unit, struct unit_facts *ret,
 		  struct strlist *unseen, struct error *error)
 {
 	cleanup_facts struct facts facts = FACTS_EMPTY;
