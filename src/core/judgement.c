@@ -25,7 +25,8 @@ int taken_add(struct taken *taken, const struct option *option, struct error *er
 {
 	if (taken_has(taken, option))
 		return 0;
-	const struct option **items = reallocarray(taken->items, taken->count + 1, sizeof *items);
+	const struct option **items =
+		reallocarray(taken->items, taken->count + 1, sizeof(const struct option *));
 	if (!items)
 		return error_set_oom(error);
 	taken->items = items;

@@ -203,15 +203,13 @@ static void mask_line(struct strbuf *out, const char *text, size_t length)
 		} else if (character == '"' || character == '\'') {
 			quote = !quote ? character : quote == character ? 0 : quote;
 			name = i + 1;
-		} else if (strchr(" \t\r", character)) {
-			name = i + 1;
 		} else if (character == '=' && key_is_secret(text + name, i - name)) {
 			size_t end = word_end(text, length, i + 1, quote);
 			(void)mask_string(out, text + shown, i + 1 - shown, false);
 			(void)strbuf_adds(out, end > i + 1 ? MASKED : "");
 			shown = end;
 			i = end ? end - 1 : 0;
-		} else if (character == '=') {
+		} else if (strchr(" \t\r=", character)) {
 			name = i + 1;
 		}
 	}

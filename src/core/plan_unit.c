@@ -170,7 +170,8 @@ int plan_unit_settle_value(const struct judgement *judgement, const struct profi
 static const struct flag **collect_flags(const struct flags *flags, const struct taken *taken,
 					 size_t *ret_count)
 {
-	const struct flag **found = calloc(flags->count + flags->problem_count + 1, sizeof *found);
+	const struct flag **found =
+		calloc(flags->count + flags->problem_count + 1, sizeof(const struct flag *));
 	size_t count = 0;
 
 	for (size_t i = 0; found && i < flags->count; i++)

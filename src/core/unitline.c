@@ -81,7 +81,7 @@ static const char *lookup_variable(const char *name, size_t length, const void *
 /* With ":" in front of the program nothing is expanded. */
 static int take_plain(const struct strlist *argv, struct words *ret, struct error *error)
 {
-	cleanup_words struct words words = {.items = calloc(argv->count + 1, sizeof *words.items)};
+	struct words words = {.items = calloc(argv->count + 1, sizeof *words.items)};
 
 	if (!words.items)
 		return error_set_oom(error);
@@ -89,11 +89,12 @@ static int take_plain(const struct strlist *argv, struct words *ret, struct erro
 		struct word *word = &words.items[words.count];
 		word->text = strdup(argv->items[words.count]);
 		word->source = words.count;
-		if (!word->text)
+		if (!word->text) {
+			words_done(&words);
 			return error_set_oom(error);
+		}
 	}
 	*ret = words;
-	words = (struct words){.items = NULL};
 	return 0;
 }
 

@@ -21,6 +21,7 @@
 #include "host/install.h"
 #include "host/proc.h"
 #include "host/unit.h"
+#include "host/unitroot.h"
 #include "host/version.h"
 
 #define DEFAULT_CONFIG "/etc/docker/daemon.json"
@@ -234,6 +235,18 @@ static int find_daemon_by_pid_file(struct gather *gather, struct error *error)
 	return pid ? adopt_process(gather, pid, error) : 0;
 }
 
+/* systemd only says that it does not load a unit. Its files say why. */
+static int explain_bad_unit(struct facts *facts, struct error *error)
+{
+	cleanup_facts struct facts files = FACTS_EMPTY;
+	struct error ignored = ERROR_NONE;
+
+	if (!text_equal(facts->unit.load_state, "bad-setting"))
+		return 0;
+	int r = unitroot_read("", facts->unit.name, &files.unit, &facts->unseen, &ignored);
+	return r == -ENOMEM ? error_set_oom(error) : 0;
+}
+
 static int read_unit(struct gather *gather, struct error *error)
 {
 	struct facts *facts = gather->facts;
@@ -242,8 +255,9 @@ static int read_unit(struct gather *gather, struct error *error)
 		facts->unit.name = strdup(gather->options->unit);
 		return facts->unit.name ? 0 : error_set_oom(error);
 	}
-	return unit_read(gather->options->unit, deadline_in(gather, BUS_SECONDS), &facts->unit,
-			 &facts->unseen, &facts->bus_calls, error);
+	int r = unit_read(gather->options->unit, deadline_in(gather, BUS_SECONDS), &facts->unit,
+			  &facts->unseen, &facts->bus_calls, error);
+	return r < 0 ? r : explain_bad_unit(facts, error);
 }
 
 /* The unit's own process counts for more than the pid file, which another daemon may have written.

@@ -81,7 +81,7 @@ STARTS = [
     Start("environment file, quoted value with spaces",
           {DEFAULT: "DOCKER_OPTS=\"--icc=true --label 'who=the admin' --mtu=1400\"\n"},
           becomes={"icc": GONE}, keeps=("--label", "who=the admin", "--mtu=1400"), loses=("--icc",),
-          texts={DEFAULT: "DOCKER_OPTS=\"--label 'who=the admin' --mtu=1400\"\n"}, everywhere=True),
+          texts={DEFAULT: "DOCKER_OPTS=\"--label 'who=the admin' --mtu=1400\"\n"}),
     Start("environment file, set twice", {DEFAULT: "DOCKER_OPTS=--icc=true\nDOCKER_OPTS=--icc=true --mtu=1400\n"},
           becomes={"icc": GONE}, keeps=("--mtu=1400",), loses=("--icc",),
           texts={DEFAULT: "DOCKER_OPTS=--icc=true\nDOCKER_OPTS=--mtu=1400\n"}),
@@ -100,7 +100,7 @@ STARTS = [
           {DEFAULT: "->/etc/docker-real-defaults", "/etc/docker-real-defaults": 'DOCKER_OPTS="--icc=true"\n'},
           becomes={"icc": GONE}, loses=("--icc",),
           texts={"/etc/docker-real-defaults": 'DOCKER_OPTS=""\n'}),
-    Start("variable that is not set", {DEFAULT: "# nothing\n"}, becomes={"icc": GONE}, everywhere=True,
+    Start("variable that is not set", {DEFAULT: "# nothing\n"}, becomes={"icc": GONE},
           texts={DEFAULT: "# nothing\n"}),
     Start("environment file that is not there", {DEFAULT: "!"}, becomes={"icc": GONE}),
     # --- in override.conf and other drop-ins
@@ -109,7 +109,7 @@ STARTS = [
     Start("override.conf, --flag value", override("--log-driver json-file --mtu 1400"),
           becomes={"log-driver": GONE}, keeps=("--mtu", "1400"), loses=("--log-driver",)),
     Start("override.conf, shorthands", override("-D -l debug"), becomes={"log-level": GONE},
-          keeps=("-D",), loses=("-l",), everywhere=True),
+          keeps=("-D",), loses=("-l",)),
     Start("override.conf, a group of shorthands", override("-Dldebug"), becomes={"log-level": GONE},
           keeps=("-D",), loses=("-Dl",)),
     Start("override.conf, a compliant flag stays", override("--icc=false --live-restore"),
@@ -139,8 +139,7 @@ STARTS = [
     Start("two drop-ins",
           {**override("--icc=true $DOCKER_OPTS", "10-first.conf"),
            **override("--icc=true --log-driver=json-file --mtu=1400", "20-second.conf")},
-          becomes={"icc": GONE, "log-driver": GONE}, keeps=("--mtu=1400",), loses=("--icc", "--log-driver"),
-          everywhere=True),
+          becomes={"icc": GONE, "log-driver": GONE}, keeps=("--mtu=1400",), loses=("--icc", "--log-driver")),
     Start("a drop-in named zz-local.conf", override("--icc=true --mtu=1400", "zz-local.conf"),
           becomes={"icc": GONE}, keeps=("--mtu=1400",), loses=("--icc",), everywhere=True),
     Start("a drop-in named ~last.conf", override("--icc=true --mtu=1400", "~last.conf"),
@@ -156,7 +155,7 @@ STARTS = [
           becomes={"log-level": GONE}, keeps=("--mtu=1400",), loses=("--log-level", "debug")),
     # --- the admin's own unit
     Start("own docker.service", unit(f"/usr/sbin/dockerd {BASE} --icc=true --mtu=1400"),
-          becomes={"icc": GONE}, keeps=("--mtu=1400",), loses=("--icc",), everywhere=True),
+          becomes={"icc": GONE}, keeps=("--mtu=1400",), loses=("--icc",)),
     Start("own docker.service without environment file",
           unit(f"/usr/sbin/dockerd {BASE} --userland-proxy --log-level error"),
           becomes={"userland-proxy": GONE, "log-level": GONE}, loses=("--userland-proxy", "--log-level")),
@@ -175,9 +174,13 @@ STARTS = [
           texts={DEFAULT: 'DOCKER_OPTS=""\n'}, starts=False),
     Start("given twice, null in the file", override("--mtu=1400"), {"mtu": None}, keeps=("--mtu=1400",),
           starts=False),
-    Start("given twice, log-opts", override("--log-opt tag=x"),
+    Start("given twice, log-opts", override("--log-opt env=A"),
+          {"log-driver": "json-file", "log-opts": {"max-size": "1m", "tag": "x"}},
+          becomes={"log-driver": GONE}, loses=("--log-opt",),
+          holds={"log-opts": {"tag": "x", "env": "A"}}, starts=False),
+    Start("log-opts of another driver in the file, a good one as a flag", override("--log-opt env=A"),
           {"log-driver": "json-file", "log-opts": {"max-size": "1m"}}, becomes={"log-driver": GONE},
-          loses=("--log-opt",), holds={"log-opts": {"tag": "x"}}, starts=False),
+          keeps=("--log-opt", "env=A"), holds={"log-opts": None}, starts=False),
     Start("hosts in the file, the same socket", {}, {"hosts": ["unix:///var/run/docker.sock"]},
           becomes={"hosts": GONE}, loses=("-H",), holds={"hosts": ["fd://"]}, starts=False, everywhere=True),
     Start("hosts in the file, another place", {}, {"hosts": ["tcp://127.0.0.1:2375"]},
@@ -381,6 +384,85 @@ def go(host: Host, start: Start) -> str:
     counts = [f"{n} {s}" for s in ("applied", "pending", "ok", "held", "manual", "blocked")
               if (n := list(states(answer).values()).count(s))]
     return f"exit {done.returncode}: {', '.join(counts)}; {drop_in(answer) or 'no drop-in'}"
+
+
+# --- besides the table
+
+
+def set_up(host: Host, files: dict[str, str]) -> None:
+    clear(host)
+    for path, text in files.items():
+        write(host, path, text)
+    assert start_docker(host), host.journal("docker.service")[-2000:]
+
+
+def test_another_file_that_has_the_last_word_undoes_it(prepared: Host) -> None:
+    """systemd's command line after daemon-reload is not the plan's: a generator has a word in it."""
+    host = prepared
+    set_up(host, override("--icc=true"))
+    generator = host.path("/etc/systemd/system-generators/late")
+    generator.parent.mkdir(parents=True, exist_ok=True)
+    generator.write_text(
+        "#!/bin/sh\nmkdir -p $1/docker.service.d\n"
+        f"printf '[Service]\\nExecStart=\\nExecStart=/usr/sbin/dockerd {BASE} --icc=true\\n'"
+        " >$1/docker.service.d/~~~.conf\n"
+    )
+    generator.chmod(0o755)
+    before = host.snapshot(under="/etc", dir_times=False, exclude=OWN)
+    pid = host.dockerd_pid()
+    answer = apply(host, *SPARED, status=3)
+    assert answer["result"] == "rolled-back"
+    assert "another file of the unit has the last word" in answer["error"]
+    assert differences(before, host.snapshot(under="/etc", dir_times=False, exclude=OWN)) == []
+    # It had not come to a restart.
+    assert host.dockerd_pid() == pid
+    generator.unlink()
+    host.run("systemctl daemon-reload")
+    assert_docker_works(host)
+
+
+def test_containers_run_on(prepared: Host) -> None:
+    host = prepared
+    set_up(host, {**override("--userland-proxy=true $DOCKER_OPTS"), DEFAULT: "DOCKER_OPTS=--log-level=debug\n"})
+    container = host.run_container()
+    pid = host.api(f"/containers/{container}/json")["State"]["Pid"]
+    answer = apply(host, *SPARED, "--skip", "icc")
+    assert answer["result"] == "applied", answer["_stderr"]
+    assert answer["action"] == "reload+restart"
+    assert answer["containers"] == {"before": 1, "kept": 1, "lost": []}
+    assert host.api(f"/containers/{container}/json")["State"]["Pid"] == pid
+    rollback(host)
+    assert host.api(f"/containers/{container}/json")["State"]["Pid"] == pid
+    host.run(["docker", "rm", "-f", container])
+
+
+def test_the_second_flag_goes_into_the_same_drop_in(prepared: Host) -> None:
+    host = prepared
+    set_up(host, override("--userland-proxy=true --log-level=debug"))
+    before = host.snapshot(under="/etc", dir_times=False, exclude=OWN)
+    apply(host, "--only", "userland-proxy")
+    between = host.snapshot(under="/etc", dir_times=False, exclude=OWN)
+    answer = apply(host, "--only", "log-level")
+    (file,) = [f for f in answer["files"] if f["path"].startswith(FOLDER)]
+    assert (file["path"], file["action"]) == (f"{FOLDER}/zz-harden.conf", "modify")
+    assert "--userland-proxy" in host.path(file["path"]).read_text(encoding="utf-8")
+    assert command_line(host)[1:] == BASE.split()
+    assert apply(host, "--only", "log-level")["result"] == "unchanged"
+    rollback(host)
+    assert differences(between, host.snapshot(under="/etc", dir_times=False, exclude=OWN)) == []
+    rollback(host)
+    assert differences(before, host.snapshot(under="/etc", dir_times=False, exclude=OWN)) == []
+
+
+def test_a_unit_that_systemd_does_not_load_is_explained(prepared: Host) -> None:
+    host = prepared
+    clear(host)
+    host.run("systemctl stop docker.socket docker.service", check=False)
+    write(host, f"{FOLDER}/override.conf", f"[Service]\nExecStart=/usr/sbin/dockerd {BASE}\n")
+    host.run("systemctl daemon-reload")
+    said = host.run(["harden", "plan", "--json"]).stdout
+    assert "more than one ExecStart=" in said
+    assert "an empty ExecStart= takes away those before it" in said
 
 
 def test_from_wherever_it_starts(prepared: Host, capsys: pytest.CaptureFixture[str]) -> None:
