@@ -76,6 +76,15 @@ static bool is_valid_name(const struct strbuf *name)
 	       strspn(name->data, NAME_CHARACTER) == name->length;
 }
 
+static struct envfile_span *copy_spans(const struct strbuf *spans)
+{
+	struct envfile_span *copy = malloc(spans->length + sizeof *copy);
+
+	if (copy && spans->length)
+		memcpy(copy, spans->data, spans->length);
+	return copy;
+}
+
 /* Keeps where the value at hand stands, if it is the variable's; a later one takes its place. */
 static int keep_trace(struct parser *parser)
 {
@@ -89,7 +98,7 @@ static int keep_trace(struct parser *parser)
 	if (parser->name.length && strcmp(parser->name.data, trace->name) == 0) {
 		envfile_value_done(trace->found);
 		trace->found->value = strndup(value->data ? value->data : "", value->length);
-		trace->found->bytes = (struct envfile_span *)strbuf_finish(&trace->spans);
+		trace->found->bytes = copy_spans(&trace->spans);
 		trace->found->whole = (struct envfile_span){trace->start, parser->at};
 		if (!trace->found->value || !trace->found->bytes)
 			return -ENOMEM;

@@ -428,7 +428,13 @@ static int plan_dropin(const struct facts *facts, const struct unitedit *edit, s
 	int r = unitedit_dropin_text(edit, &text, error);
 	if (r == 0)
 		r = add_file(plan, unitedit_dropin_path(&facts->unit), &file, error);
-	return r < 0 ? r : fill_file(file, unitedit_own_dropin(&facts->unit), &text, error);
+	if (r == 0)
+		r = fill_file(file, unitedit_own_dropin(&facts->unit), &text, error);
+	/* It repeats what they say, which may hold a password. */
+	for (size_t i = 0; r == 0 && i < facts->unit.text_count; i++)
+		if (facts->unit.texts[i].state == FILE_READ)
+			file->mode &= facts->unit.texts[i].mode;
+	return r;
 }
 
 int plan_unit_files(const struct facts *facts, const struct unitedit *edit, struct plan *plan,

@@ -107,18 +107,6 @@ static size_t cut_before(const struct flag *const *flags, size_t index)
 	return shift;
 }
 
-static int name_left_out(struct work *work, const struct flag *flag, struct error *error)
-{
-	cleanup_strbuf struct strbuf name = STRBUF_EMPTY;
-
-	if (strbuf_addf(&name, "--%s", flag->option->flag) < 0)
-		return error_set_oom(error);
-	if (!strlist_contains(&work->edit->left_out, name.data) &&
-	    strlist_add(&work->edit->left_out, name.data) < 0)
-		return error_set_oom(error);
-	return 0;
-}
-
 static int mark_words(struct work *work, const struct flag *const *flags, size_t count,
 		      struct error *error)
 {
@@ -132,8 +120,6 @@ static int mark_words(struct work *work, const struct flag *const *flags, size_t
 		r = cut_first_word(work, flag, cut_before(flags, i), error);
 		if (flag->word_count > 1)
 			work->changes[flag->first_word + 1].gone = true;
-		if (r == 0)
-			r = name_left_out(work, flag, error);
 	}
 	return r;
 }
@@ -801,6 +787,26 @@ static int check_unit(struct work *work, struct error *error)
 	return 0;
 }
 
+/* What the drop-in leaves out, but not what goes from an environment file. */
+static int name_left_out(struct work *work, const struct flag *flag, struct error *error)
+{
+	cleanup_strbuf struct strbuf name = STRBUF_EMPTY;
+	const struct words *words = &work->configuration->words;
+	const char *variable = words->items[flag->first_word].variable;
+	size_t definition = work->unit->environment_file_count;
+
+	if (variable && find_definition(work->unit, variable, &definition) < 0)
+		return error_set_oom(error);
+	if (definition < work->unit->environment_file_count)
+		return 0;
+	if (strbuf_addf(&name, "--%s", flag->option->flag) < 0)
+		return error_set_oom(error);
+	if (!strlist_contains(&work->edit->left_out, name.data) &&
+	    strlist_add(&work->edit->left_out, name.data) < 0)
+		return error_set_oom(error);
+	return 0;
+}
+
 static int take_out(struct work *work, const struct flag *const *flags, size_t count,
 		    struct error *error)
 {
@@ -811,6 +817,8 @@ static int take_out(struct work *work, const struct flag *const *flags, size_t c
 
 	if (r == 0 && !work->edit->obstacle)
 		r = mark_words(work, flags, count, error);
+	for (size_t i = 0; r == 0 && !work->edit->obstacle && i < count; i++)
+		r = name_left_out(work, flags[i], error);
 	for (size_t i = 0; r == 0 && !work->edit->obstacle && i < array_size(steps); i++)
 		r = steps[i](work, error);
 	return r;

@@ -439,12 +439,15 @@ def test_containers_run_on(prepared: Host) -> None:
 def test_the_second_flag_goes_into_the_same_drop_in(prepared: Host) -> None:
     host = prepared
     set_up(host, override("--userland-proxy=true --log-level=debug"))
+    # What it repeats may be a secret.
+    host.path(f"{FOLDER}/override.conf").chmod(0o600)
     before = host.snapshot(under="/etc", dir_times=False, exclude=OWN)
     apply(host, "--only", "userland-proxy")
     between = host.snapshot(under="/etc", dir_times=False, exclude=OWN)
     answer = apply(host, "--only", "log-level")
     (file,) = [f for f in answer["files"] if f["path"].startswith(FOLDER)]
     assert (file["path"], file["action"]) == (f"{FOLDER}/zz-harden.conf", "modify")
+    assert host.path(file["path"]).stat().st_mode & 0o7777 == 0o600
     assert "--userland-proxy" in host.path(file["path"]).read_text(encoding="utf-8")
     assert command_line(host)[1:] == BASE.split()
     assert apply(host, "--only", "log-level")["result"] == "unchanged"
