@@ -50,6 +50,7 @@ PROGRAM   := $(BUILD)/harden
 LIBRARY   := $(BUILD)/libharden.a
 UNITS     := $(notdir $(sort $(wildcard contrib/*.service)))
 PROFILES  := $(sort $(wildcard templates/profiles/*.json))
+TEXTS     := $(sort $(wildcard templates/units/*.conf))
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 PROPERTIES := $(patsubst tests/property/%.c,$(BUILD)/property/%,$(sort $(wildcard tests/property/*.c)))
@@ -83,8 +84,8 @@ $(BUILD)/obj/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(COMPILE) -c $< -o $@
 
-# The profiles are embedded by the assembler, which the dependency files do not see.
-$(BUILD)/obj/core/builtin.o: $(PROFILES)
+# The templates are embedded by the assembler, which the dependency files do not see.
+$(BUILD)/obj/core/builtin.o: $(PROFILES) $(TEXTS)
 
 $(LIBRARY): $(filter-out $(MAIN),$(OBJECTS))
 	@rm -f $@
@@ -95,8 +96,9 @@ $(PROGRAM): $(MAIN) $(LIBRARY)
 
 install: $(PROGRAM) ## install below $(DESTDIR)$(prefix)
 	install -D -m 0755 $(PROGRAM) $(DESTDIR)$(sbindir)/harden
-	install -d $(DESTDIR)$(datadir)/harden/profiles
+	install -d $(DESTDIR)$(datadir)/harden/profiles $(DESTDIR)$(datadir)/harden/units
 	install -m 0644 $(PROFILES) $(DESTDIR)$(datadir)/harden/profiles
+	install -m 0644 $(TEXTS) $(DESTDIR)$(datadir)/harden/units
 	install -D -m 0644 man/harden.8 $(DESTDIR)$(mandir)/man8/harden.8
 	install -D -m 0644 man/harden-json.5 $(DESTDIR)$(mandir)/man5/harden-json.5
 	install -D -m 0644 man/harden-profile.5 $(DESTDIR)$(mandir)/man5/harden-profile.5
@@ -157,11 +159,19 @@ check-compilers: ## build with gcc and with clang, warnings are errors
 check-cli: $(PROGRAM) ## the program's own face: help, errors, exit statuses, bad input
 	HARDEN=$(abspath $(PROGRAM)) $(PYTHON) -m pytest -q -p no:cacheprovider tests/cli
 
-check-hosts: $(PROGRAM) $(BUILD)/stepper $(BUILD)/nomemory.so ## end to end on Debian 12, 13 and sid with real dockerds
+check-hosts: $(PROGRAM) $(BUILD)/stepper $(BUILD)/nomemory.so $(BUILD)/oracle $(BUILD)/argv ## end to end on Debian 12, 13 and sid with real dockerds
 	PYTHON=$(PYTHON) BUILD=$(BUILD) tests/host/run
 
 torture: $(PROGRAM) $(BUILD)/stepper $(BUILD)/nomemory.so ## interrupt apply and rollback at every step; takes hours
 	$(PYTHON) tests/torture/torture.py --build $(BUILD) --jobs $(TORTURE_JOBS) $(TORTURE)
+
+$(BUILD)/oracle: tests/host/oracle.c $(LIBRARY) Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(COMPILE) $< $(LDFLAGS_ALL) $(LIBRARY) $(PKG_LIBS) -o $@
+
+$(BUILD)/argv: tests/host/argv.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(COMPILE) $< -pie -o $@
 
 $(BUILD)/nomemory.so: tests/torture/nomemory.c Makefile
 	@mkdir -p $(@D)
@@ -176,7 +186,7 @@ check-lint: ## format, clang-tidy, the direction of the rooms
 
 # Fuzzing -------------------------------------------------------------------------------------------
 
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(SOURCES) $(PROFILES) Makefile
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(SOURCES) $(PROFILES) $(TEXTS) Makefile
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$<)$(CLANG) $(CPPFLAGS_ALL) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
 	         -fno-sanitize-recover=all $< $(filter src/base/% src/core/% src/host/%,$(SOURCES)) \

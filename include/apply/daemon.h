@@ -41,6 +41,11 @@ int daemon_phase(struct daemon *daemon, enum phase phase, const char *text,
 /* systemd reads its unit files again. */
 int daemon_reload_units(struct daemon *daemon, struct error *error);
 
+/* Fails when the command line that systemd would start the service with, variables expanded, is not
+ * this one (the names of the program may differ). */
+int daemon_command_line_is(struct daemon *daemon, const struct strlist *expected,
+			   struct error *error);
+
 /* Sends SIGHUP by way of systemd, and waits until /info says that live-restore is as told: the
  * signal is answered before the work is done (facts, section c). */
 int daemon_reload(struct daemon *daemon, bool live_restore, struct error *error);

@@ -79,7 +79,10 @@ struct txn {
 	enum daemon_state daemon; /* before */
 	char *invocation;         /* InvocationID of the unit before; NULL unknown */
 	enum plan_action action;
-	bool units_changed;          /* a file of systemd's is among the files: daemon-reload */
+	bool units_changed; /* a file of systemd's is among the files: daemon-reload */
+	/* The unit's command line once systemd has read the files, the program first; empty where
+	 * it does not change. Not in the record: whoever undoes has no use for it. */
+	struct strlist command_line;
 	bool live_restore;           /* what a reload switches it to, where action has one */
 	struct strlist folders;      /* created for the files, parents first */
 	struct strlist folders_left; /* of a rollback: created by what it undoes, parents first;

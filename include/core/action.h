@@ -17,6 +17,7 @@ struct action_question {
 	const json_t *intended;                    /* daemon.json as it is to be */
 	const struct setting *settings;
 	size_t count;
+	bool takes_flags; /* out of the unit: what runs has them until it is restarted */
 };
 
 struct action_answer {

@@ -1,4 +1,4 @@
-/* The profiles that are compiled into the program, from templates/profiles/. */
+/* What is compiled into the program from templates/. */
 #pragma once
 
 #include <stddef.h>
@@ -13,3 +13,7 @@ const struct builtin_profile *builtin_profiles(size_t *ret_count);
 
 /* NULL when there is none of that name. */
 const struct builtin_profile *builtin_profile_find(const char *name);
+
+/* The text of harden's drop-in for the unit, with @LEFT_OUT@ and @ASSIGNMENTS@ in it; terminated.
+ */
+const char *builtin_dropin(void);

@@ -16,5 +16,26 @@ int envfile_parse(const char *text, size_t length, struct strlist *ret, struct e
 int envfile_parse_as(const char *text, size_t length, unsigned systemd_version, struct strlist *ret,
 		     struct error *error);
 
+/* A byte of a value and the bytes of the file that it comes from: its escape belongs to it, quotes
+ * and line continuations do not. */
+struct envfile_span {
+	size_t start;
+	size_t end;
+};
+
+/* An assignment as it stands in a file. */
+struct envfile_value {
+	char *value;                /* NULL when the file does not set the variable */
+	struct envfile_span *bytes; /* one for each byte of value */
+	struct envfile_span whole;  /* from behind the "=" to the end, quotes and all */
+};
+
+void envfile_value_done(struct envfile_value *value);
+#define cleanup_envfile_value scoped(envfile_value_done)
+
+/* Finds the last assignment to name. Errors are those of envfile_parse_as(). */
+int envfile_locate(const char *text, size_t length, unsigned systemd_version, const char *name,
+		   struct envfile_value *ret, struct error *error);
+
 /* The value of the last assignment to name in a list of "NAME=value", or NULL. Borrowed. */
 const char *envlist_get(const struct strlist *list, const char *name, size_t name_length);

@@ -53,6 +53,24 @@ struct environment_file {
 	bool optional; /* "-" in front of its name */
 };
 
+/* The prefixes of a program in ExecStart= (systemd.service(5)); "@" is seen by argv[0] alone. */
+enum exec_flag {
+	EXEC_IGNORE_FAILURE = 1 << 0, /* - */
+	EXEC_PRIVILEGED = 1 << 1,     /* + */
+	EXEC_NO_SETUID = 1 << 2,      /* ! */
+	EXEC_AMBIENT = 1 << 3,        /* !! */
+	EXEC_NO_EXPAND = 1 << 4,      /* : */
+	EXEC_VIA_SHELL = 1 << 5,      /* | */
+	EXEC_UNKNOWN = 1 << 6,        /* one that is none of these */
+};
+
+/* A command of ExecStart=. */
+struct exec_command {
+	char *path;
+	struct strlist argv; /* specifiers resolved, variables not */
+	unsigned flags;      /* enum exec_flag, or'ed */
+};
+
 /* The service as systemd has loaded it. */
 struct unit_facts {
 	bool known;         /* the bus answered and the unit is loaded */
@@ -62,10 +80,18 @@ struct unit_facts {
 	char *sub_state;
 	char *fragment_path; /* NULL when there is none */
 	struct strlist dropin_paths;
-	struct strlist exec_start;  /* argv of the last ExecStart=, variables not expanded */
-	struct strlist environment; /* "NAME=value" */
+	struct strlist exec_start;     /* argv of the last command, variables not expanded */
+	struct exec_command *commands; /* all of them; empty where only exec_start is known */
+	size_t command_count;
+	struct strlist environment;       /* "NAME=value" */
+	struct strlist unset_environment; /* "NAME" or "NAME=value" */
 	struct environment_file *environment_files;
 	size_t environment_file_count;
+	/* The fragment and the drop-ins in the order in which they count, as they are on the disk;
+	 * those that cannot be read are FILE_UNREADABLE. */
+	struct text_file *texts;
+	size_t text_count;
+	unsigned systemd_version;     /* asked only where it makes a difference; else 0 */
 	bool need_daemon_reload;      /* files changed since systemd read them */
 	pid_t main_pid;               /* 0 when it does not run */
 	uint64_t limit_nofile;        /* hard, UINT64_MAX is infinity, 0 unknown */
@@ -205,6 +231,7 @@ struct facts {
 			.dockremap_ranges = UNKNOWN,                                               \
 			.can_add_user = UNKNOWN})
 
+void exec_command_done(struct exec_command *command);
 void text_file_done(struct text_file *file);
 void facts_done(struct facts *facts);
 #define cleanup_facts scoped(facts_done)

@@ -76,6 +76,7 @@ value_rule rule_dns;
 value_rule rule_gateway_ips;
 value_rule rule_old_gateway_ip;
 value_rule rule_dns_search;
+value_rule rule_generic_resources;
 value_rule rule_hosts;
 value_rule rule_mirrors;
 value_rule rule_ulimits;

@@ -15,13 +15,20 @@ struct flag {
 	char *variable;    /* the environment variable it came through, or NULL */
 	size_t first_word; /* index of its first word in the command line … */
 	size_t word_count; /* … and how many words it takes (1 or 2) */
+	/* The bytes of its first word that are this flag: all of it, unless the word is a group of
+	 * shorthands ("-DH"). The second word is its alone. */
+	size_t at;
+	size_t length;
 };
 
 /* Something about the command line that dockerd will refuse. */
 struct flag_problem {
 	size_t word; /* index of the word */
-	char *name;  /* the flag with its dashes, or "command line"; never a value */
-	char *text;  /* a sentence */
+	/* The flag that this version does not have, as it was given; option is NULL for any other
+	 * problem. Its value and variable are NULL. */
+	struct flag gone;
+	char *name; /* the flag with its dashes, or "command line"; never a value */
+	char *text; /* a sentence */
 };
 
 struct flags {

@@ -3,13 +3,26 @@
 
 #include "core/plan.h"
 
+/* Options whose flags are taken out of the command line. */
+struct taken {
+	const struct option **items;
+	size_t count;
+};
+
+bool taken_has(const struct taken *taken, const struct option *option);
+int taken_add(struct taken *taken, const struct option *option, struct error *error);
+
 struct judgement {
 	const struct facts *facts;
 	const struct configuration *configuration;
 	const struct plan_options *options;
 	const json_t *intended; /* daemon.json with the changes decided so far */
 
+	const struct taken *taken; /* with the changes decided so far */
+
 	/* Set while judging. */
+	struct taken takes;   /* carried out when the state ends as SETTING_CHANGE … */
+	struct edits moves;   /* … with these before all edits of all settings */
 	struct edits edits;   /* carried out when the state ends as SETTING_CHANGE */
 	struct strlist notes; /* sentences for the reason */
 	bool complies;
@@ -46,6 +59,9 @@ bool holds_nothing(const json_t *value);
 
 /* Whether the row takes the value as it is. */
 bool value_complies(const struct profile_row *row, const json_t *value);
+
+/* The option that a setting is about, or part of; NULL for one that is about files. */
+const struct option *setting_option(const struct setting *setting);
 
 /* Splits a setting's name into keys for a path in daemon.json: "log-opts.syslog-address" has two,
  * and "default-network-opts.bridge.com.docker.network.driver.mtu" three. */

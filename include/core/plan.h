@@ -83,6 +83,9 @@ struct plan {
 	size_t setting_count;
 	struct planned_file *files;
 	size_t file_count;
+	/* The unit's command line once the files are in their places, the program first; empty
+	 * where nothing is taken out of it. */
+	struct strlist command_line;
 	enum plan_action action;
 	char *action_reason; /* why not a gentler one; NULL when there is nothing to say */
 	bool release;        /* of reload+restart: live-restore goes off after, not on before */

@@ -28,3 +28,9 @@ int unit_read(const char *unit, uint64_t deadline_us, struct unit_facts *ret,
  * is no such unit. */
 int unit_read_socket(const char *socket_unit, uint64_t deadline_us, struct strlist *ret_paths,
 		     unsigned *bus_calls, struct error *error);
+
+/* Adds the environment files that an EnvironmentFile= names below root ("" is this host): systemd
+ * hands out patterns as they are written, and one without a match is no file at all. 0 or -ENOMEM;
+ * what cannot be read is noted in *unseen. */
+int unit_read_environment_file(const char *root, const char *pattern, bool optional,
+			       struct unit_facts *unit, struct strlist *unseen);

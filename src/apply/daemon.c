@@ -8,9 +8,11 @@
 
 #include "apply/wait.h"
 #include "base/text.h"
+#include "core/unitline.h"
 #include "host/clock.h"
 #include "host/gather.h"
 #include "host/http.h"
+#include "host/unit.h"
 
 /* How long one question may take while the daemon starts: it accepts before it answers. */
 #define PING_US 1000000
@@ -75,6 +77,28 @@ int daemon_reload_units(struct daemon *daemon, struct error *error)
 	int r = open_manager(daemon, &wait, error);
 
 	return r < 0 ? r : manager_reload(daemon->manager, &wait, error);
+}
+
+int daemon_command_line_is(struct daemon *daemon, const struct strlist *expected,
+			   struct error *error)
+{
+	const struct wait wait = wait_in(daemon, daemon->timeout_seconds);
+	cleanup_facts struct facts facts = FACTS_EMPTY;
+	bool same = false;
+
+	int r = unit_read(daemon->unit, wait.deadline_us, &facts.unit, &facts.unseen,
+			  &facts.bus_calls, error);
+	if (r == 0 && !facts.unit.known)
+		return error_set(error, -EIO, "check", daemon->unit, "%s",
+				 facts.unseen.count ? facts.unseen.items[0]
+						    : "systemd does not load it any more");
+	if (r == 0)
+		r = unit_compare(&facts.unit, expected, &same, error);
+	if (r < 0 || same)
+		return r;
+	return error_set(error, -EIO, "check", daemon->unit,
+			 "systemd would not start dockerd with the command line that was planned: "
+			 "another file of the unit has the last word");
 }
 
 int daemon_moment(struct daemon *daemon, struct unit_moment *ret, struct error *error)

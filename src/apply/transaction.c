@@ -159,6 +159,15 @@ static int reload_units(void *context, struct error *error)
 	return daemon_reload_units(&run->daemon, error);
 }
 
+/* What systemd makes of the new files has to be what was planned: nobody else may have had a hand
+ * in it, and no drop-in may have been overlooked. */
+static int check_command_line(void *context, struct error *error)
+{
+	struct run *run = context;
+
+	return daemon_command_line_is(&run->daemon, &run->txn->command_line, error);
+}
+
 /* The files are in their places; where systemd's own are among them it has to know. */
 static int tell_systemd(struct run *run, struct error *error)
 {
@@ -167,6 +176,9 @@ static int tell_systemd(struct run *run, struct error *error)
 	if (r == 0 && run->txn->units_changed && run->txn->daemon != DAEMON_ABSENT)
 		r = daemon_phase(&run->daemon, PHASE_RELOAD, "systemctl daemon-reload",
 				 reload_units, run, error);
+	if (r == 0 && run->txn->command_line.count && run->txn->daemon != DAEMON_ABSENT)
+		r = daemon_phase(&run->daemon, PHASE_RELOAD, "check the command line",
+				 check_command_line, run, error);
 	return r;
 }
 

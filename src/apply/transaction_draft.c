@@ -263,6 +263,14 @@ int transaction_check(const struct txn *txn, const struct facts *facts, struct e
 	return 0;
 }
 
+static int copy_list(const struct strlist *from, struct strlist *to, struct error *error)
+{
+	for (size_t i = 0; i < from->count; i++)
+		if (strlist_add(to, from->items[i]) < 0)
+			return error_set_oom(error);
+	return 0;
+}
+
 /* ---- containers ---- */
 
 /* Whatever goes wrong, those that run now run again when it is undone. */
@@ -285,6 +293,8 @@ static int fill_from_plan(struct txn *txn, const struct plan *plan, const struct
 {
 	int r = copy_text(&txn->profile, plan->profile.name, error);
 
+	if (r == 0)
+		r = copy_list(&plan->command_line, &txn->command_line, error);
 	txn->action = plan->action;
 	txn->live_restore = !plan->release;
 	txn->stops = plan->stops;
@@ -448,6 +458,24 @@ static bool reload_would_harm(const struct txn *txn, const struct facts *facts)
 	return action_reload_trap(facts, &configuration, document) != NULL;
 }
 
+/* Whether the old command line gives live-restore: dockerd would not start with it in the file,
+ * too.
+ */
+static bool has_live_restore_flag(const struct txn *txn)
+{
+	static const char flag[] = "--live-restore";
+
+	for (size_t i = 0; i < txn->file_count; i++) {
+		const struct txn_file *file = &txn->files[i];
+		const struct filestate *states[] = {&file->before, &file->after};
+		for (size_t k = 0; !file->config && k < array_size(states); k++)
+			if (states[k]->data &&
+			    memmem(states[k]->data, states[k]->length, flag, strlen(flag)))
+				return true;
+	}
+	return false;
+}
+
 /* As little as gets the old values in force. Containers are kept wherever live-restore can be had
  * on one side of the restart. */
 static void choose_action(struct txn *txn, const struct txn *done, const struct facts *facts)
@@ -464,7 +492,8 @@ static void choose_action(struct txn *txn, const struct txn *done, const struct 
 	} else {
 		bool switches = before >= 0 && live_json && live != before;
 		bool keep = switches && facts->data_root.containers_running > 0 &&
-			    facts->swarm != YES && !reload_would_harm(txn, facts);
+			    facts->swarm != YES && !has_live_restore_flag(txn) &&
+			    !reload_would_harm(txn, facts);
 		txn->action = keep ? ACTION_RELOAD_RESTART : ACTION_RESTART;
 		txn->live_restore = before > 0;
 	}
@@ -483,14 +512,6 @@ static int expect_return(struct txn *txn, const struct txn *done, const struct f
 		r = expect(txn, key, now, old->before, old->effect, error);
 	}
 	return r;
-}
-
-static int copy_list(const struct strlist *from, struct strlist *to, struct error *error)
-{
-	for (size_t i = 0; i < from->count; i++)
-		if (strlist_add(to, from->items[i]) < 0)
-			return error_set_oom(error);
-	return 0;
 }
 
 static bool has_network_settings(const struct txn *done)

@@ -179,6 +179,7 @@ void txn_done(struct txn *txn)
 	free(txn->unit);
 	free(txn->socket);
 	free(txn->invocation);
+	strlist_done(&txn->command_line);
 	strlist_done(&txn->folders);
 	strlist_done(&txn->folders_left);
 	for (size_t i = 0; i < txn->file_count; i++)

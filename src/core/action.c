@@ -44,11 +44,25 @@ static bool lacks_runtime(const struct configuration *configuration, const json_
 	       gives_flag(configuration, "add-runtime");
 }
 
+/* What runs has its flags until it is restarted, wherever else they are by then (facts a.4). */
+static bool would_be_given_twice(const struct configuration *configuration, const json_t *document)
+{
+	for (size_t i = 0; i < configuration->flags.count; i++) {
+		const struct option *option = configuration->flags.items[i].option;
+		if (option->key && json_object_get(document, option->key) &&
+		    !option_merges(option, configuration->version))
+			return true;
+	}
+	return false;
+}
+
 const char *action_reload_trap(const struct facts *facts, const struct configuration *configuration,
 			       const json_t *document)
 {
 	if (gives_flag(configuration, "authorization-plugin"))
 		return "A reload would drop the authorization plugins that are given as flags.";
+	if (would_be_given_twice(configuration, document))
+		return "dockerd refuses every reload while a setting is a flag and in daemon.json.";
 	if (has_new_plugins(facts, document))
 		return "A reload ends dockerd where it does not find an authorization plugin that "
 		       "it "
@@ -108,7 +122,7 @@ static bool restart_helps(const struct action_question *question, const struct s
 
 static struct demand look_for_needs(const struct action_question *question)
 {
-	struct demand demand = {.reload = false};
+	struct demand demand = {.restart = question->takes_flags};
 
 	for (size_t i = 0; i < question->count; i++) {
 		const struct setting *setting = &question->settings[i];

@@ -15,6 +15,7 @@
 
 EMBED(hardened, "profiles/hardened.json");
 EMBED(level1, "profiles/level1.json");
+EMBED(dropin, "units/dropin.conf");
 
 static const struct builtin_profile profiles[] = {
 	{.name = "hardened", .text = hardened},
@@ -36,4 +37,9 @@ const struct builtin_profile *builtin_profile_find(const char *name)
 		if (strcmp(all[i].name, name) == 0)
 			return &all[i];
 	return NULL;
+}
+
+const char *builtin_dropin(void)
+{
+	return dropin;
 }

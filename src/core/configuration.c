@@ -7,6 +7,7 @@
 #include "core/daemonjson.h"
 #include "core/envfile.h"
 #include "core/jsontext.h"
+#include "core/unitline.h"
 
 void configuration_done(struct configuration *configuration)
 {
@@ -16,36 +17,6 @@ void configuration_done(struct configuration *configuration)
 	flags_done(&configuration->flags);
 	findings_done(&configuration->findings);
 	*configuration = (struct configuration){.document = NULL};
-}
-
-/* The variables a unit's command line sees: Environment=, then each EnvironmentFile=, later ones
- * winning (systemd.exec(5)). */
-static int collect_environment(const struct unit_facts *unit, struct strlist *ret,
-			       struct error *error)
-{
-	for (size_t i = 0; i < unit->environment.count; i++)
-		if (strlist_add(ret, unit->environment.items[i]) < 0)
-			return error_set_oom(error);
-	for (size_t i = 0; i < unit->environment_file_count; i++) {
-		const struct text_file *file = &unit->environment_files[i].file;
-		bool optional = unit->environment_files[i].optional;
-		if (file->state != FILE_READ)
-			continue;
-		/* systemd goes on without a file that it cannot read, if its name has a dash. */
-		int r = envfile_parse(file->data, file->length, ret, optional ? NULL : error);
-		if (r == -EINVAL && optional)
-			continue;
-		if (r < 0) {
-			error_name_path(error, file->path);
-			return r;
-		}
-	}
-	return 0;
-}
-
-static const char *lookup_variable(const char *name, size_t length, const void *context)
-{
-	return envlist_get(context, name, length);
 }
 
 /* Without a unit there is only what the running process was started with. */
@@ -85,10 +56,10 @@ static int read_command_line(const struct facts *facts, struct configuration *co
 	if (!facts->unit.known || !facts->unit.exec_start.count)
 		return words_of_process(running, &configuration->words, error);
 
-	int r = collect_environment(&facts->unit, &configuration->environment, error);
+	int r = unit_environment(&facts->unit, &configuration->environment, error);
 	if (r == 0)
-		r = words_expand(&facts->unit.exec_start, lookup_variable,
-				 &configuration->environment, &configuration->words, error);
+		r = unit_expand(&facts->unit, &facts->unit.exec_start, &configuration->environment,
+				&configuration->words, error);
 	if (r == 0 && running->count && facts->process.pid == facts->unit.main_pid)
 		configuration->command_line_differs = !same_words(&configuration->words, running);
 	return r;

@@ -29,8 +29,19 @@ enum state {
 	IN_COMMENT_ESCAPE,
 };
 
+/* Where the values of one variable come from. */
+struct trace {
+	const char *name;
+	struct strbuf spans; /* of the value at hand: struct envfile_span, one a byte */
+	size_t start;        /* of the value at hand: behind its "=" */
+	struct envfile_value *found;
+};
+
 struct parser {
 	enum state state;
+	size_t at;           /* offset of the character at hand … */
+	size_t escape;       /* … and of the backslash before it, in the states of an escape */
+	struct trace *trace; /* NULL unless somebody wants to know */
 	unsigned systemd_version;
 	unsigned line; /* 1-based */
 	struct strbuf name;
@@ -65,6 +76,37 @@ static bool is_valid_name(const struct strbuf *name)
 	       strspn(name->data, NAME_CHARACTER) == name->length;
 }
 
+static struct envfile_span *copy_spans(const struct strbuf *spans)
+{
+	struct envfile_span *copy = malloc(spans->length + sizeof *copy);
+
+	if (copy && spans->length)
+		memcpy(copy, spans->data, spans->length);
+	return copy;
+}
+
+/* Keeps where the value at hand stands, if it is the variable's; a later one takes its place. */
+static int keep_trace(struct parser *parser)
+{
+	struct trace *trace = parser->trace;
+	const struct strbuf *value = &parser->value;
+
+	if (!trace)
+		return 0;
+	if (trace->spans.failed)
+		return -ENOMEM;
+	if (parser->name.length && strcmp(parser->name.data, trace->name) == 0) {
+		envfile_value_done(trace->found);
+		trace->found->value = strndup(value->data ? value->data : "", value->length);
+		trace->found->bytes = copy_spans(&trace->spans);
+		trace->found->whole = (struct envfile_span){trace->start, parser->at};
+		if (!trace->found->value || !trace->found->bytes)
+			return -ENOMEM;
+	}
+	clear(&trace->spans);
+	return 0;
+}
+
 /* Ends an assignment. An invalid name only loses the assignment; text that is not UTF-8 loses the
  * whole file (check_utf8ness_and_warn()). */
 static int finish_assignment(struct parser *parser, struct error *error)
@@ -84,6 +126,8 @@ static int finish_assignment(struct parser *parser, struct error *error)
 	if (is_valid_name(name) &&
 	    strlist_addf(parser->list, "%s=%s", name->data, value->length ? value->data : "") < 0)
 		return error_set_oom(error);
+	if (keep_trace(parser) < 0)
+		return error_set_oom(error);
 	clear(&parser->name);
 	clear(&parser->value);
 	parser->value_kept = 0;
@@ -91,11 +135,21 @@ static int finish_assignment(struct parser *parser, struct error *error)
 	return 0;
 }
 
-static void add_to_value(struct parser *parser, char character, bool keep)
+/* start is where the character's bytes begin in the file; they end with the one at hand. */
+static void add_from(struct parser *parser, char character, size_t start, bool keep)
 {
+	const struct envfile_span span = {start, parser->at + 1};
+
 	(void)strbuf_addc(&parser->value, character);
+	if (parser->trace)
+		(void)strbuf_add(&parser->trace->spans, (const char *)&span, sizeof span);
 	if (keep)
 		parser->value_kept = parser->value.length;
+}
+
+static void add_to_value(struct parser *parser, char character, bool keep)
+{
+	add_from(parser, character, parser->at, keep);
 }
 
 static void step_name(struct parser *parser, char character)
@@ -113,6 +167,8 @@ static void step_name(struct parser *parser, char character)
 		parser->state = BEFORE_NAME;
 	} else if (character == '=') {
 		parser->state = BEFORE_VALUE;
+		if (parser->trace)
+			parser->trace->start = parser->at + 1;
 	} else {
 		(void)strbuf_addc(&parser->name, character);
 	}
@@ -131,6 +187,7 @@ static int step_value(struct parser *parser, char character, struct error *error
 	} else if (character == '\\') {
 		/* Space before a backslash is inside the value from here on. */
 		parser->value_kept = parser->value.length;
+		parser->escape = parser->at;
 		parser->state = IN_VALUE_ESCAPE;
 	} else if (!before || !is_in(SPACE, character)) {
 		add_to_value(parser, character, !is_in(SPACE, character));
@@ -145,9 +202,10 @@ static void step_quoted(struct parser *parser, char character)
 
 	if (character == (is_single ? '\'' : '"'))
 		parser->state = BEFORE_VALUE;
-	else if (!is_single && character == '\\')
+	else if (!is_single && character == '\\') {
+		parser->escape = parser->at;
 		parser->state = IN_DOUBLE_QUOTES_ESCAPE;
-	else
+	} else
 		add_to_value(parser, character, true);
 }
 
@@ -156,15 +214,17 @@ static void step_escape(struct parser *parser, char character)
 {
 	if (parser->state == IN_VALUE_ESCAPE) {
 		if (!is_in(LINE_END, character))
-			add_to_value(parser, character, true);
+			add_from(parser, character, parser->escape, true);
 		parser->state = IN_VALUE;
 		return;
 	}
-	/* In double quotes a backslash that protects nothing stays, as in a shell. */
-	if (!is_in(UNESCAPED, character) && character != '\n')
-		add_to_value(parser, '\\', true);
+	/* In double quotes a backslash that protects nothing stays, as in a shell. Both bytes then
+	 * stand for both characters, and only together. */
+	bool stays = !is_in(UNESCAPED, character) && character != '\n';
+	if (stays)
+		add_from(parser, '\\', parser->escape, true);
 	if (character != '\n')
-		add_to_value(parser, character, true);
+		add_from(parser, character, stays ? parser->at : parser->escape, true);
 	parser->state = IN_DOUBLE_QUOTES;
 }
 
@@ -211,6 +271,7 @@ static int parse(struct parser *parser, const char *text, size_t length, struct 
 {
 	for (size_t i = 0; i < length; i++) {
 		/* systemd reads the file as a string, and refuses one that would be cut short. */
+		parser->at = i;
 		if (!text[i])
 			return error_set_at(error, -EINVAL, "parse", NULL, parser->line, 1,
 					    "a NUL byte; systemd refuses the whole file");
@@ -219,6 +280,7 @@ static int parse(struct parser *parser, const char *text, size_t length, struct 
 			return r;
 		parser->line += text[i] == '\n';
 	}
+	parser->at = length;
 	/* The end of the file ends a value, quotes or not, but not a name or a comment. */
 	switch (parser->state) {
 	case BEFORE_NAME:
@@ -237,19 +299,28 @@ static int parse(struct parser *parser, const char *text, size_t length, struct 
 	return 0;
 }
 
-int envfile_parse_as(const char *text, size_t length, unsigned systemd_version, struct strlist *ret,
-		     struct error *error)
+static int parse_traced(const char *text, size_t length, unsigned systemd_version,
+			struct trace *trace, struct strlist *list, struct error *error)
 {
-	cleanup_strlist struct strlist list = {.items = NULL};
 	struct parser parser = {
+		.trace = trace,
 		.systemd_version = systemd_version,
 		.line = 1,
-		.list = &list,
+		.list = list,
 	};
 
 	int r = parse(&parser, text, length, error);
 	strbuf_done(&parser.name);
 	strbuf_done(&parser.value);
+	return r;
+}
+
+int envfile_parse_as(const char *text, size_t length, unsigned systemd_version, struct strlist *ret,
+		     struct error *error)
+{
+	cleanup_strlist struct strlist list = {.items = NULL};
+
+	int r = parse_traced(text, length, systemd_version, NULL, &list, error);
 	for (size_t i = 0; r == 0 && i < list.count; i++)
 		if (strlist_take(ret, take_ptr(list.items[i])) < 0)
 			r = error_set_oom(error);
@@ -259,6 +330,29 @@ int envfile_parse_as(const char *text, size_t length, unsigned systemd_version, 
 int envfile_parse(const char *text, size_t length, struct strlist *ret, struct error *error)
 {
 	return envfile_parse_as(text, length, 252, ret, error);
+}
+
+void envfile_value_done(struct envfile_value *value)
+{
+	free(value->value);
+	free(value->bytes);
+	*value = (struct envfile_value){.value = NULL};
+}
+
+int envfile_locate(const char *text, size_t length, unsigned systemd_version, const char *name,
+		   struct envfile_value *ret, struct error *error)
+{
+	cleanup_envfile_value struct envfile_value found = {.value = NULL};
+	cleanup_strlist struct strlist list = {.items = NULL};
+	struct trace trace = {.name = name, .found = &found};
+
+	int r = parse_traced(text, length, systemd_version, &trace, &list, error);
+	strbuf_done(&trace.spans);
+	if (r < 0)
+		return r;
+	*ret = found;
+	found = (struct envfile_value){.value = NULL};
+	return 0;
 }
 
 const char *envlist_get(const struct strlist *list, const char *name, size_t name_length)

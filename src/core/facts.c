@@ -10,6 +10,13 @@ void text_file_done(struct text_file *file)
 	*file = (struct text_file){.path = NULL};
 }
 
+void exec_command_done(struct exec_command *command)
+{
+	free(command->path);
+	strlist_done(&command->argv);
+	*command = (struct exec_command){.path = NULL};
+}
+
 static void unit_facts_done(struct unit_facts *unit)
 {
 	free(unit->name);
@@ -19,11 +26,18 @@ static void unit_facts_done(struct unit_facts *unit)
 	free(unit->fragment_path);
 	strlist_done(&unit->dropin_paths);
 	strlist_done(&unit->exec_start);
+	for (size_t i = 0; i < unit->command_count; i++)
+		exec_command_done(&unit->commands[i]);
+	free(unit->commands);
 	strlist_done(&unit->environment);
+	strlist_done(&unit->unset_environment);
 	strlist_done(&unit->socket_listen);
 	for (size_t i = 0; i < unit->environment_file_count; i++)
 		text_file_done(&unit->environment_files[i].file);
 	free(unit->environment_files);
+	for (size_t i = 0; i < unit->text_count; i++)
+		text_file_done(&unit->texts[i]);
+	free(unit->texts);
 }
 
 static void container_facts_done(struct container_facts *container)

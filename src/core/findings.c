@@ -654,6 +654,13 @@ static void check_flag(struct collection *collection, const struct flag *flag)
 		add_flag_finding(collection, FINDING_SIDE_EFFECT, true, flag,
 				 "makes dockerd print something and exit instead of starting. "
 				 "Remove the flag.");
+	else if (!is_on && strcmp(name, "tlsverify") == 0 &&
+		 collection_at_least(collection, 20, 10) && !tls_has_keys(collection))
+		add_flag_finding(
+			collection, FINDING_BAD_FLAG, true, flag,
+			"turns TLS on even when it is false, and there is no tlscert and "
+			"tlskey then, so dockerd will not start. Remove the flag if TLS is "
+			"not wanted.");
 	else if (!is_on && strcmp(name, "restart") == 0)
 		add_flag_finding(collection, FINDING_SIDE_EFFECT, false, flag,
 				 "is false, so dockerd does not restart containers when it starts, "

@@ -177,15 +177,39 @@ void rule_old_gateway_ip(struct collection *collection, const char *key, const j
 				  "in the file dockerd will not start. Keep host-gateway-ips.");
 }
 
-/* A letter must be in it, and nothing that is in no domain (opts.ValidateDNSSearch). */
+static bool is_letter_or_digit(char character)
+{
+	return character &&
+	       strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", character);
+}
+
+/* The end of a label: letters, digits, and dashes between them. dockerd's expression has slips that
+ * let colons stand in front. NULL where there is none. */
+static const char *label_end(const char *at)
+{
+	at += strspn(at, ":");
+	const char *end = at;
+
+	while (is_letter_or_digit(*end) || *end == '-')
+		end++;
+	return end > at && *at != '-' && end[-1] != '-' ? end : NULL;
+}
+
+/* Labels with dots between them, and a letter somewhere (opts.ValidateDNSSearch). */
 static bool is_domain_like(const char *domain)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	const char *at = domain + strspn(domain, " ");
+	const char *end = label_end(at);
 
-	return strcmp(domain, ".") == 0 ||
-	       (domain[strcspn(domain, letters)] &&
-		!domain[strspn(domain, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				       "0123456789.-: \t\n\r\v\f")]);
+	if (at[0] == '.' && !at[1 + strspn(at + 1, " ")])
+		return true;
+	while (end && *end == '.' && end[1] && !strchr(" \t\n\r\v\f", end[1]))
+		end = label_end(end + 1);
+	if (!end || end - at >= 255)
+		return false;
+	end += *end == '.';
+	return !end[strspn(end, " \t\n\r\v\f")] && domain[strcspn(domain, letters)];
 }
 
 void rule_dns_search(struct collection *collection, const char *key, const json_t *value)
@@ -197,6 +221,44 @@ void rule_dns_search(struct collection *collection, const char *key, const json_
 					  "Entry %zu of dns-search is not a domain, so dockerd "
 					  "will not start.",
 					  i + 1);
+	}
+}
+
+/* A number, as Go's strconv.ParseInt() takes it. */
+static bool is_number(const char *text)
+{
+	text += *text == '-' || *text == '+';
+	return *text && !text[strspn(text, "0123456789")];
+}
+
+/* Of one name: one number, or any count of words (swarmkit's genericresource.Parse()). */
+static bool mixes_resources(const json_t *list, size_t index)
+{
+	const char *own = json_string_value(json_array_get(list, index));
+	size_t length = strcspn(own, "=");
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *other = json_string_value(json_array_get(list, i));
+		if (i != index && other && strncmp(other, own, length) == 0 && other[length] == '=')
+			return is_number(own + length + 1);
+	}
+	return false;
+}
+
+void rule_generic_resources(struct collection *collection, const char *key, const json_t *value)
+{
+	for (size_t i = 0; i < json_array_size(value) && i < COMPLAINTS_MAX; i++) {
+		const char *resource = json_string_value(json_array_get(value, i));
+		const char *equals = resource ? strchr(resource, '=') : NULL;
+		bool fine = equals && !strchr(equals + 1, '=') &&
+			    !(equals[1] == '-' && is_number(equals + 1)) &&
+			    !mixes_resources(value, i);
+		if (resource && !fine)
+			collection_report(
+				collection, key, true,
+				"Entry %zu of %s is neither NAME=NUMBER, once a name, nor "
+				"NAME=WORD, so dockerd will not start.",
+				i + 1, key);
 	}
 }
 
@@ -229,11 +291,26 @@ void rule_hosts(struct collection *collection, const char *key, const json_t *va
 		      "fd://, unix:// or tcp://");
 }
 
+/* Go lowers the scheme before it looks (net/url). */
+static bool is_web_address(const char *address)
+{
+	return strncasecmp(address, "https://", 8) == 0 || strncasecmp(address, "http://", 7) == 0;
+}
+
+/* Before 28.3 only the start looks (facts b.11), and refuses the same. */
 void rule_mirrors(struct collection *collection, const char *key, const json_t *value)
 {
-	static const char *const schemes[] = {"http", "https"};
-
-	check_schemes(collection, key, value, schemes, array_size(schemes), "https:// or http://");
+	for (size_t i = 0, complaints = 0;
+	     i < json_array_size(value) && complaints < COMPLAINTS_MAX; i++) {
+		const char *address = json_string_value(json_array_get(value, i));
+		if (!address || is_web_address(address))
+			continue;
+		complaints++;
+		collection_report(collection, key, true,
+				  "Entry %zu of %s must begin with https:// or http://, or dockerd "
+				  "will not start.",
+				  i + 1, key);
+	}
 }
 
 /* The member of a Go struct: the name matches in any letter case, the last one counts. */

@@ -224,12 +224,19 @@ static void check_userland_proxy(struct collection *collection, const char *key,
 			collection->version_text);
 }
 
+static bool flag_is_true(const struct collection *collection, const char *key)
+{
+	json_auto_t *value = NULL;
+
+	return collection->flags &&
+	       flags_value(collection->flags, option_by_key(key), &value, NULL, NULL) == 0 &&
+	       json_is_true(value);
+}
+
+/* A flag that is false brings no default paths along. */
 bool tls_has_keys(const struct collection *collection)
 {
-	const struct flags *flags = collection->flags;
-
-	if (flags && (flags_find(flags, option_by_key("tls")) ||
-		      flags_find(flags, option_by_key("tlsverify"))))
+	if (flag_is_true(collection, "tls") || flag_is_true(collection, "tlsverify"))
 		return true;
 	return collection_file_value(collection, "tlscert") &&
 	       collection_file_value(collection, "tlskey");
@@ -463,6 +470,7 @@ static const struct rule rules[] = {
 	{"metrics-addr", check_needs_experimental},
 	{"mtu", check_mtu},
 	{"network-diagnostic-port", check_port},
+	{"node-generic-resources", rule_generic_resources},
 	{"nri-opts", rule_nri_opts},
 	{"registry-mirrors", rule_mirrors},
 	{"rootless", check_needs_experimental},

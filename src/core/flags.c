@@ -304,6 +304,14 @@ static bool convert_nri(const char *text, json_t **value)
 	return ensure_object(value) && each_field(text, *value, add_nri_field);
 }
 
+/* "gpu=1": exactly one "=" (opts.ValidateSingleGenericResource) */
+static bool convert_resource(const char *text, json_t **value)
+{
+	const char *equals = strchr(text, '=');
+
+	return equals && !strchr(equals + 1, '=') && convert_list(text, value);
+}
+
 /* The flags that dockerd reads otherwise than their JSON type says, and what it wants. */
 struct conversion {
 	const char *flag;
@@ -320,6 +328,7 @@ static const struct conversion conversions[] = {
 	{"default-ulimit", convert_ulimit, "NAME=SOFT[:HARD] with SOFT not above HARD"},
 	{"feature", convert_feature, "NAME or NAME=true|false"},
 	{"ip", convert_ip, "an IP address"},
+	{"node-generic-resource", convert_resource, "NAME=VALUE"},
 	{"nri-opts", convert_nri, "enable=true|false and paths, with commas between them"},
 };
 
@@ -416,6 +425,9 @@ struct reader {
 	const struct words *words;
 	size_t at; /* index of the next word */
 	struct dockerver version;
+	/* Of the flag at hand: see struct flag. */
+	size_t span_at;
+	size_t span_length;
 	struct flags flags;
 };
 
@@ -473,8 +485,25 @@ static int add_flag(struct reader *reader, const struct option *option, const ch
 		.variable = take_ptr(variable),
 		.first_word = first_word,
 		.word_count = reader->at - first_word,
+		.at = reader->span_at,
+		.length = reader->span_length,
 	};
 	return 0;
+}
+
+/* Remembers where the flag stands that the last problem is about. */
+static void mark_gone(struct reader *reader, const struct option *option, size_t first_word)
+{
+	struct flags *flags = &reader->flags;
+
+	flags->problems[flags->problem_count - 1].gone = (struct flag){
+		.option = option,
+		.origin = reader->words->items[first_word].origin,
+		.first_word = first_word,
+		.word_count = reader->at - first_word,
+		.at = reader->span_at,
+		.length = reader->span_length,
+	};
 }
 
 /* Why this version does not have the flag. */
@@ -514,8 +543,12 @@ static int read_value(struct reader *reader, const struct option *option, const 
 {
 	const char *value = take_value(reader, option, inline_value);
 
-	if (!option_has_flag(option, reader->version))
-		return add_missing_flag(reader, option, name, first_word);
+	if (!option_has_flag(option, reader->version)) {
+		int r = add_missing_flag(reader, option, name, first_word);
+		if (r == 0)
+			mark_gone(reader, option, first_word);
+		return r;
+	}
 	if (!value)
 		return add_problem(
 			reader, first_word, name,
@@ -547,6 +580,8 @@ static int read_long(struct reader *reader, const char *text, size_t word)
 			reader, word, "command line",
 			"A word begins with \"--\" but is no flag, so dockerd will not start.");
 
+	reader->span_at = 0;
+	reader->span_length = strlen(text) + strlen("--");
 	const struct option *option = option_by_flag(text, length, reader->version);
 	if (option)
 		return read_value(reader, option, name.data, value, word);
@@ -562,6 +597,8 @@ static int read_long(struct reader *reader, const char *text, size_t word)
  * the rest of the word, or else the next one. */
 static int read_shorthands(struct reader *reader, const char *text, size_t word)
 {
+	const char *begin = text - 1; /* the dash */
+
 	while (*text) {
 		const struct option *option = option_by_shorthand(*text);
 		char name[] = {'-', *text, '\0'};
@@ -573,13 +610,17 @@ static int read_shorthands(struct reader *reader, const char *text, size_t word)
 					   "dockerd has no such short flag, so it will not start. "
 					   "Correct or remove it.");
 		}
+		reader->span_at = (size_t)(text - begin);
+		reader->span_length = 1;
 		text++;
 		if (text[0] == '=' && text[1])
 			value = text + 1;
 		else if (*text && option->type != OPTION_BOOL)
 			value = text;
-		if (value)
+		if (value) {
+			reader->span_length += strlen(text);
 			text = "";
+		}
 		int r = read_value(reader, option, name, value, word);
 		if (r < 0)
 			return r;

@@ -4,28 +4,34 @@
 
 #include "base/text.h"
 #include "core/containers.h"
+#include "core/plan_unit.h"
 
-/* A value that came as a flag cannot be changed in daemon.json: dockerd refuses a setting that is
- * given in both places (facts a.4). */
-static int guard_flag(struct judgement *judgement, struct setting *setting, const struct flag *flag,
-		      struct error *error)
+/* A variable that dockerd itself looks at is out of reach of daemon.json. */
+static int guard_variable(struct judgement *judgement, struct setting *setting,
+			  const struct flag *flag, struct error *error)
 {
 	const char *unit = judgement->facts->unit.name;
 
-	if (setting->source != SOURCE_FLAG && setting->source != SOURCE_ENVIRONMENT)
+	if (setting->source != SOURCE_ENVIRONMENT || flag)
 		return 0;
 	setting->state = SETTING_MANUAL;
-	if (!flag)
-		return judgement_note(judgement, error,
-				      "Set by a variable in the environment of %s: take it out "
-				      "there, then run harden again.",
-				      unit ? unit : "dockerd");
-	return judgement_note(
-		judgement, error,
-		"Set by --%s in %s%s of %s. dockerd refuses to start with a setting that is a flag "
-		"and in daemon.json: take the flag out there, then run harden again.",
-		flag->option->flag, flag->variable ? "the variable " : "ExecStart=",
-		flag->variable ? flag->variable : "", unit ? unit : "dockerd");
+	return judgement_note(judgement, error,
+			      "Set by a variable in the environment of %s: take it out there, then "
+			      "run harden again.",
+			      unit ? unit : "dockerd");
+}
+
+/* A value that came as a flag cannot be changed in daemon.json alone: dockerd refuses a setting
+ * that is given in both places (facts a.4). It goes last: what is held up leaves the unit alone. */
+static int guard_flag(struct judgement *judgement, struct setting *setting, struct error *error)
+{
+	const struct option *option = setting_option(setting);
+
+	/* A change of something beside it leaves a flag that complies where it is. */
+	for (size_t i = 0; option && i < judgement->edits.count; i++)
+		if (text_equal(judgement->edits.items[i].path.items[0], option->key))
+			return plan_unit_take(judgement, setting, option, error);
+	return 0;
 }
 
 static int guard_swarm(struct judgement *judgement, struct setting *setting, struct error *error)
@@ -213,10 +219,10 @@ typedef int (*guard)(struct judgement *judgement, struct setting *setting, struc
 int guards_run(struct judgement *judgement, struct setting *setting, const struct flag *flag,
 	       struct error *error)
 {
-	static const guard guards[] = {guard_needs, guard_userns, guard_experimental,
-				       guard_consent};
+	static const guard guards[] = {guard_needs, guard_userns, guard_experimental, guard_consent,
+				       guard_flag};
 
-	int r = guard_flag(judgement, setting, flag, error);
+	int r = guard_variable(judgement, setting, flag, error);
 	for (size_t i = 0; r == 0 && setting->state == SETTING_CHANGE && i < array_size(guards);
 	     i++)
 		r = guards[i](judgement, setting, error);

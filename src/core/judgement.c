@@ -2,12 +2,36 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 void judgement_done(struct judgement *judgement)
 {
+	free(judgement->takes.items);
+	edits_done(&judgement->moves);
 	edits_done(&judgement->edits);
 	strlist_done(&judgement->notes);
+}
+
+bool taken_has(const struct taken *taken, const struct option *option)
+{
+	for (size_t i = 0; taken && i < taken->count; i++)
+		if (taken->items[i] == option)
+			return true;
+	return false;
+}
+
+int taken_add(struct taken *taken, const struct option *option, struct error *error)
+{
+	if (taken_has(taken, option))
+		return 0;
+	const struct option **items =
+		reallocarray(taken->items, taken->count + 1, sizeof(const struct option *));
+	if (!items)
+		return error_set_oom(error);
+	taken->items = items;
+	items[taken->count++] = option;
+	return 0;
 }
 
 int judgement_note(struct judgement *judgement, struct error *error, const char *format, ...)
@@ -39,6 +63,19 @@ static size_t path_depth(const char *key, size_t length)
 		if (strlen(fixed[i].key) == length && strncmp(fixed[i].key, key, length) == 0)
 			return fixed[i].depth;
 	return SIZE_MAX;
+}
+
+const struct option *setting_option(const struct setting *setting)
+{
+	const char *key = setting->row->key;
+	size_t length = strcspn(key, ".");
+	char name[64]; /* longer than the name of any option */
+
+	if (setting->row->rule == RULE_FILE || length >= sizeof name)
+		return NULL;
+	memcpy(name, key, length);
+	name[length] = '\0';
+	return option_by_key(name);
 }
 
 int setting_path(const char *key, struct strlist *ret, struct error *error)

@@ -35,7 +35,7 @@ static bool find_url_secret(const char *text, size_t length, size_t *ret_start, 
 			continue;
 
 		size_t authority = start;
-		while (authority < length && !strchr("/?#\\\"", text[authority]))
+		while (authority < length && !strchr("/?#\\\" \t\r\n", text[authority]))
 			authority++;
 		const char *at = memrchr(text + start, '@', authority - start);
 		if (!at)
@@ -170,6 +170,75 @@ int mask_text(struct strbuf *out, const char *text, size_t length)
 	return out->failed ? -ENOMEM : 0;
 }
 
+/* Where the word that begins at text[start] ends; one that stands in quotes, at them. */
+static size_t word_end(const char *text, size_t length, size_t start, char quote)
+{
+	bool opens = !quote && start < length && (text[start] == '"' || text[start] == '\'');
+	size_t end = start + opens;
+
+	if (opens)
+		quote = text[start];
+	for (; end < length && text[end] != '\n'; end++) {
+		if (text[end] == '\\' && end + 1 < length && text[end + 1] != '\n')
+			end++;
+		else if (quote ? text[end] == quote : strchr(" \t\r", text[end]) != NULL)
+			break;
+	}
+	if (opens && end < length && text[end] == quote)
+		end++;
+	return end < length ? end : length;
+}
+
+/* One line. Remembers where the name before the next "=" begins and which quotes are open. */
+static void mask_line(struct strbuf *out, const char *text, size_t length)
+{
+	size_t name = 0;
+	size_t shown = 0;
+	char quote = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		char character = text[i];
+		if (character == '\\') {
+			i++;
+		} else if (character == '"' || character == '\'') {
+			quote = !quote ? character : quote == character ? 0 : quote;
+			name = i + 1;
+		} else if (character == '=' && key_is_secret(text + name, i - name)) {
+			size_t end = word_end(text, length, i + 1, quote);
+			(void)mask_string(out, text + shown, i + 1 - shown, false);
+			(void)strbuf_adds(out, end > i + 1 ? MASKED : "");
+			shown = end;
+			i = end ? end - 1 : 0;
+		} else if (strchr(" \t\r=", character)) {
+			name = i + 1;
+		}
+	}
+	if (shown < length)
+		(void)mask_string(out, text + shown, length - shown, false);
+}
+
+int mask_words(struct strbuf *out, const char *text, size_t length)
+{
+	while (length) {
+		const char *end = memchr(text, '\n', length);
+		size_t line = end ? (size_t)(end - text) + 1 : length;
+		mask_line(out, text, line);
+		text += line;
+		length -= line;
+	}
+	return out->failed ? -ENOMEM : 0;
+}
+
+static int mask_any(struct strbuf *out, const char *text, size_t length)
+{
+	size_t start = length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+
+	while (start < length && strchr(" \t\r\n", text[start]))
+		start++;
+	bool is_json = start < length && text[start] == '{';
+	return is_json ? mask_text(out, text, length) : mask_words(out, text, length);
+}
+
 int mask_diff(const char *path, const char *before, size_t before_length, const char *after,
 	      size_t after_length, char **ret, struct error *error)
 {
@@ -177,8 +246,8 @@ int mask_diff(const char *path, const char *before, size_t before_length, const 
 	cleanup_strbuf struct strbuf new_text = STRBUF_EMPTY;
 	cleanup_strbuf struct strbuf diff = STRBUF_EMPTY;
 
-	if (mask_text(&old_text, before ? before : "", before_length) < 0 ||
-	    mask_text(&new_text, after ? after : "", after_length) < 0)
+	if (mask_any(&old_text, before ? before : "", before_length) < 0 ||
+	    mask_any(&new_text, after ? after : "", after_length) < 0)
 		return error_set_oom(error);
 	int r = diff_unified(&diff, before ? path : "/dev/null", old_text.data ? old_text.data : "",
 			     old_text.length, after ? path : "/dev/null",

@@ -10,16 +10,35 @@
 #include "core/containers.h"
 #include "core/jsontext.h"
 #include "core/mask.h"
+#include "core/plan_unit.h"
 #include "core/rules.h"
+
+/* What one setting changes. */
+struct change {
+	struct edits moves; /* values that come from flags: before the edits of all settings */
+	struct edits edits;
+	struct taken takes;
+};
+
+static void change_done(struct change *change)
+{
+	edits_done(&change->moves);
+	edits_done(&change->edits);
+	free(change->takes.items);
+	*change = (struct change){.takes = {.items = NULL}};
+}
 
 /* State of a plan while it is built. */
 struct builder {
 	const struct facts *facts;
 	const struct plan_options *options;
 	struct plan *plan;
-	json_t *intended;      /* daemon.json as it is to be */
-	struct edits *changes; /* of each setting, as many as there are settings */
-	struct edits edits;    /* all of them, in the order of the profile */
+	json_t *intended; /* daemon.json as it is to be */
+	/* Of each setting, as many as there are settings; behind them what is given twice. */
+	struct change *changes;
+	struct edits edits;   /* all of them, in the order of the profile */
+	struct taken taken;   /* options whose flags are taken out of the unit */
+	struct unitedit unit; /* how */
 };
 
 const char *setting_state_name(enum setting_state state)
@@ -107,6 +126,7 @@ void plan_done(struct plan *plan)
 	strlist_done(&plan->stopped);
 	strlist_done(&plan->warnings);
 	strlist_done(&plan->obstacles);
+	strlist_done(&plan->command_line);
 	configuration_done(&plan->configuration);
 	profile_done(&plan->profile);
 	*plan = (struct plan){.settings = NULL};
@@ -345,15 +365,41 @@ static int list_uncovered(const struct facts *facts, struct setting *setting, st
 	return 0;
 }
 
-static int judge_setting(struct builder *builder, struct setting *setting, struct edits *changes,
-			 struct error *error)
+static struct judgement start_judgement(const struct builder *builder)
 {
-	cleanup_judgement struct judgement judgement = {
+	return (struct judgement){
 		.facts = builder->facts,
 		.configuration = &builder->plan->configuration,
 		.options = builder->options,
 		.intended = builder->intended,
+		.taken = &builder->taken,
 	};
+}
+
+/* Carries out what was judged. */
+static int accept_judgement(struct builder *builder, struct judgement *judgement,
+			    struct change *change, struct error *error)
+{
+	int r = edits_apply_document(&judgement->moves, builder->intended, error);
+
+	if (r == 0)
+		r = edits_apply_document(&judgement->edits, builder->intended, error);
+	if (r == 0)
+		r = edits_move(&change->moves, &judgement->moves, error);
+	if (r == 0)
+		r = edits_move(&change->edits, &judgement->edits, error);
+	for (size_t i = 0; r == 0 && i < judgement->takes.count; i++) {
+		r = taken_add(&change->takes, judgement->takes.items[i], error);
+		if (r == 0)
+			r = taken_add(&builder->taken, judgement->takes.items[i], error);
+	}
+	return r;
+}
+
+static int judge_setting(struct builder *builder, struct setting *setting, struct change *change,
+			 struct error *error)
+{
+	cleanup_judgement struct judgement judgement = start_judgement(builder);
 
 	int r = rule_judge(&judgement, setting, error);
 	if (r < 0)
@@ -367,20 +413,28 @@ static int judge_setting(struct builder *builder, struct setting *setting, struc
 	r = apply_skips(builder, setting, error);
 	if (r < 0 || setting->state != SETTING_CHANGE)
 		return r;
-	r = edits_apply_document(&judgement.edits, builder->intended, error);
-	return r < 0 ? r : edits_move(changes, &judgement.edits, error);
+	return accept_judgement(builder, &judgement, change, error);
 }
 
-/* daemon.json as it is to be, from the settings that are still to be changed. */
+/* daemon.json as it is to be, and the flags that are taken out, from the settings that are still to
+ * be changed. */
 static int intend(struct builder *builder, struct error *error)
 {
 	json_t *intended = json_deep_copy(builder->plan->configuration.document);
 	int r = intended ? 0 : error_set_oom(error);
 
-	for (size_t i = 0; r == 0 && i < builder->plan->setting_count; i++)
-		r = edits_apply_document(&builder->changes[i], intended, error);
+	for (size_t i = 0; r == 0 && i <= builder->plan->setting_count; i++)
+		r = edits_apply_document(&builder->changes[i].moves, intended, error);
+	for (size_t i = 0; r == 0 && i <= builder->plan->setting_count; i++)
+		r = edits_apply_document(&builder->changes[i].edits, intended, error);
 	json_decref(builder->intended);
 	builder->intended = intended;
+	builder->taken.count = 0;
+	for (size_t i = 0; r == 0 && i <= builder->plan->setting_count; i++) {
+		const struct taken *takes = &builder->changes[i].takes;
+		for (size_t k = 0; r == 0 && k < takes->count; k++)
+			r = taken_add(&builder->taken, takes->items[k], error);
+	}
 	return r;
 }
 
@@ -389,9 +443,44 @@ static int collect_changes(struct builder *builder, struct error *error)
 {
 	int r = intend(builder, error);
 
-	for (size_t i = 0; r == 0 && i < builder->plan->setting_count; i++)
-		r = edits_move(&builder->edits, &builder->changes[i], error);
+	for (size_t i = 0; r == 0 && i <= builder->plan->setting_count; i++)
+		r = edits_move(&builder->edits, &builder->changes[i].moves, error);
+	for (size_t i = 0; r == 0 && i <= builder->plan->setting_count; i++)
+		r = edits_move(&builder->edits, &builder->changes[i].edits, error);
 	return r;
+}
+
+/* What is given twice is left alone where its setting is, and while only some are planned. Places
+ * to listen at that would open the daemon to the network stay as they are: it does not start with
+ * them. */
+static bool is_left_alone(const struct option *option, const void *context)
+{
+	const struct builder *builder = context;
+	const struct plan *plan = builder->plan;
+	bool found = false;
+
+	for (size_t i = 0; i < plan->setting_count; i++) {
+		const struct setting *setting = &plan->settings[i];
+		if (strcmp(setting->row->key, option->key) != 0)
+			continue;
+		found = true;
+		if (setting->state == SETTING_SKIPPED ||
+		    (setting->state == SETTING_MANUAL && setting->row->rule == RULE_TLS_HOSTS))
+			return true;
+	}
+	return !found && builder->options->only.count;
+}
+
+/* The changes for them are kept behind those of the last setting. */
+static int resolve_conflicts(struct builder *builder, struct error *error)
+{
+	cleanup_judgement struct judgement judgement = start_judgement(builder);
+	struct plan *plan = builder->plan;
+
+	int r = plan_unit_resolve(&judgement, is_left_alone, builder, &plan->warnings, error);
+	return r < 0 ? r
+		     : accept_judgement(builder, &judgement, &builder->changes[plan->setting_count],
+					error);
 }
 
 /* Rows that depend on what others decide (the firewall, the log's address) are judged after them.
@@ -419,6 +508,21 @@ static int judge_settings(struct builder *builder, struct error *error)
 		}
 	}
 	return r;
+}
+
+/* Each option was looked at by itself; together they are one edit. */
+static int plan_unit(struct builder *builder, struct error *error)
+{
+	struct plan *plan = builder->plan;
+
+	int r = plan_unit_edit(builder->facts, &plan->configuration, &builder->taken,
+			       &builder->unit, error);
+	if (r == 0 && builder->unit.obstacle)
+		return error_set(error, -EPROTO, "plan", builder->facts->unit.name, "%s",
+				 builder->unit.obstacle);
+	if (r == 0)
+		r = plan_unit_files(builder->facts, &builder->unit, plan, error);
+	return r < 0 ? r : plan_unit_obstacles(builder->facts, plan, error);
 }
 
 /* --- files -------------------------------------------------------------------------------------
@@ -477,12 +581,19 @@ static int review(struct builder *builder, const char *text, size_t length, bool
 		  struct error *error)
 {
 	cleanup_findings struct findings after = {.items = NULL};
+	cleanup_flags struct flags left = {.items = NULL};
 	struct plan *plan = builder->plan;
 	const struct findings *before = &plan->configuration.findings;
 	const char *path = builder->facts->config.path;
-	int r = findings_collect(
-		text, length, exists, jsontext_is_blank(text, length) ? NULL : builder->intended,
-		&plan->configuration.flags, plan->configuration.version, &after, error);
+	bool changes = builder->unit.words.count > 0;
+	int r = changes ? plan_unit_flags_after(&plan->configuration, &builder->unit, &left, error)
+			: 0;
+
+	if (r == 0)
+		r = findings_collect(text, length, exists,
+				     jsontext_is_blank(text, length) ? NULL : builder->intended,
+				     changes ? &left : &plan->configuration.flags,
+				     plan->configuration.version, &after, error);
 
 	for (size_t i = 0; r == 0 && i < after.count; i++)
 		if (after.items[i].fatal &&
@@ -491,6 +602,10 @@ static int review(struct builder *builder, const char *text, size_t length, bool
 			r = error_set_oom(error);
 	for (size_t i = 0; r == 0 && i < before->count; i++) {
 		const struct finding *finding = &before->items[i];
+		/* Told with what is done about it. */
+		if (finding->kind == FINDING_GIVEN_TWICE &&
+		    taken_has(&builder->taken, option_by_key(finding->key)))
+			continue;
 		if (finding->line)
 			r = warn(builder, error, "%s:%u:%u: %s: %s", path, finding->line,
 				 finding->column, finding->key, finding->text);
@@ -598,6 +713,7 @@ static struct action_question question_of(const struct builder *builder)
 		.intended = builder->intended,
 		.settings = builder->plan->settings,
 		.count = builder->plan->setting_count,
+		.takes_flags = builder->taken.count > 0,
 	};
 }
 
@@ -612,7 +728,7 @@ static int hold(struct builder *builder, size_t index, const char *why, struct e
 	free(setting->reason);
 	setting->reason = reason;
 	setting->state = SETTING_HELD;
-	edits_done(&builder->changes[index]);
+	change_done(&builder->changes[index]);
 	return 0;
 }
 
@@ -620,11 +736,11 @@ static int hold(struct builder *builder, size_t index, const char *why, struct e
  * and the rest goes on. What is left may still need one: a reload that would do harm. */
 static int hold_what_stops(struct builder *builder, struct error *error)
 {
-	struct action_question question = question_of(builder);
+	struct action_question question;
 	struct action_answer answer;
 	int r = intend(builder, error);
 
-	question.intended = builder->intended;
+	question = question_of(builder);
 	while (r == 0 && (action_decide(&question, &answer), answer.needs_consent)) {
 		cleanup_free char *why = action_hold_text(&question, &answer);
 		if (!why)
@@ -634,7 +750,7 @@ static int hold_what_stops(struct builder *builder, struct error *error)
 				r = hold(builder, i, why, error);
 		if (r == 0)
 			r = intend(builder, error);
-		question.intended = builder->intended;
+		question = question_of(builder);
 	}
 	return r;
 }
@@ -653,10 +769,16 @@ static int name_stopped(const struct facts *facts, struct plan *plan, struct err
 static int decide_action(struct builder *builder, struct error *error)
 {
 	struct plan *plan = builder->plan;
-	const struct action_question question = question_of(builder);
+	struct action_question question = question_of(builder);
 	struct action_answer answer;
 
 	action_decide(&question, &answer);
+	if (answer.needs_consent) {
+		/* Only flags that are given twice are left: their files are put right for the next
+		 * start, which need not be now. */
+		question.takes_flags = false;
+		action_decide(&question, &answer);
+	}
 	plan->action = answer.action;
 	plan->release = answer.release;
 	plan->stops = answer.stops;
@@ -792,9 +914,13 @@ static int build(struct builder *builder, struct error *error)
 	for (size_t i = 0; r == 0 && i < plan->setting_count; i++)
 		r = list_uncovered(builder->facts, &plan->settings[i], error);
 	if (r == 0)
+		r = resolve_conflicts(builder, error);
+	if (r == 0)
 		r = collect_changes(builder, error);
 	if (r == 0)
 		r = collect_warnings(builder, error);
+	if (r == 0)
+		r = plan_unit(builder, error);
 	if (r == 0)
 		r = plan_config(builder, error);
 	if (r == 0)
@@ -806,9 +932,11 @@ static int build(struct builder *builder, struct error *error)
 
 static void builder_done(struct builder *builder)
 {
-	for (size_t i = 0; builder->changes && i < builder->plan->setting_count; i++)
-		edits_done(&builder->changes[i]);
+	for (size_t i = 0; builder->changes && i <= builder->plan->setting_count; i++)
+		change_done(&builder->changes[i]);
 	free(builder->changes);
+	free(builder->taken.items);
+	unitedit_done(&builder->unit);
 	edits_done(&builder->edits);
 	json_decref(builder->intended);
 }

@@ -6,6 +6,7 @@
 #include "core/guards.h"
 #include "core/live.h"
 #include "core/logdriver.h"
+#include "core/plan_unit.h"
 #include "core/storage.h"
 #include "core/ulimits.h"
 
@@ -182,7 +183,7 @@ static rule rule_for(enum rule_kind kind)
 }
 
 static int read_values(struct judgement *judgement, struct setting *setting,
-		       const struct flag **ret_flag, struct error *error)
+		       const struct flag **ret_flag, bool *ret_twice, struct error *error)
 {
 	cleanup_strlist struct strlist path = {.items = NULL};
 
@@ -201,8 +202,11 @@ static int read_values(struct judgement *judgement, struct setting *setting,
 	setting->effect =
 		option ? option_effect(option, judgement->configuration->version) : EFFECT_RESTART;
 	setting->in_force = live_value(judgement->facts, keys, path.count);
-	return configuration_value(judgement->configuration, keys, path.count, &setting->current,
-				   &setting->source, ret_flag, error);
+	r = configuration_value(judgement->configuration, keys, path.count, &setting->current,
+				&setting->source, ret_flag, error);
+	return r < 0 ? r
+		     : plan_unit_settle_value(judgement, setting->row, option, &setting->current,
+					      ret_twice, error);
 }
 
 /* Why a daemon does not have what is configured. dockerd keeps the network as it is when containers
@@ -244,8 +248,9 @@ static int judge_lag(struct judgement *judgement, struct setting *setting, struc
 int rule_judge(struct judgement *judgement, struct setting *setting, struct error *error)
 {
 	const struct flag *flag = NULL;
+	bool twice = false;
 
-	int r = read_values(judgement, setting, &flag, error);
+	int r = read_values(judgement, setting, &flag, &twice, error);
 	setting->state = SETTING_CHANGE;
 	if (r == 0)
 		r = rule_for(setting->row->rule)(judgement, setting, error);
@@ -255,6 +260,8 @@ int rule_judge(struct judgement *judgement, struct setting *setting, struct erro
 		setting->state = SETTING_OK;
 	if (setting->state == SETTING_CHANGE)
 		r = guards_run(judgement, setting, flag, error);
+	if (r == 0)
+		r = plan_unit_mend(judgement, setting, setting_option(setting), twice, error);
 	if (r == 0 && strcmp(setting->row->key, "log-driver") == 0)
 		r = judge_log_opts(judgement, setting, error);
 	setting->rewrites = setting->state == SETTING_CHANGE;

@@ -81,8 +81,37 @@ static int judge_unset_driver(struct judgement *judgement, struct setting *setti
 		     : judgement_note(judgement, error, "Nothing is stored yet, so nothing moves.");
 }
 
+/* The drivers that Docker no longer has (facts b.5). */
+static bool is_old_driver(const json_t *value)
+{
+	static const char *const names[] = {"aufs", "devicemapper", "overlay"};
+
+	for (size_t i = 0; json_is_string(value) && i < array_size(names); i++)
+		if (strcmp(names[i], json_string_value(value)) == 0)
+			return true;
+	return false;
+}
+
+/* There the name is a snapshotter's, and containerd has none of the old drivers' names: dockerd
+ * would not start. Without the key it uses what it has. */
+static int drop_foreign_driver(struct judgement *judgement, struct setting *setting,
+			       struct error *error)
+{
+	judgement->complies = false;
+	json_decref(setting->wanted);
+	setting->wanted = json_null();
+	setting->effect = EFFECT_RESTART;
+	int r = judgement_remove(judgement, setting, error);
+	return r < 0 ? r
+		     : judgement_note(judgement, error,
+				      "Images are kept in containerd's store, which has no driver "
+				      "of this name: the key is removed.");
+}
+
 int judge_storage_driver(struct judgement *judgement, struct setting *setting, struct error *error)
 {
+	if (uses_containerd_store(judgement) && is_old_driver(setting->current))
+		return drop_foreign_driver(judgement, setting, error);
 	if (uses_containerd_store(judgement)) {
 		judgement->complies = true;
 		return judgement_note(judgement, error,

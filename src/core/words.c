@@ -106,20 +106,31 @@ static size_t add_escaped_plain(const char *at, struct strbuf *word)
 	return *at ? 1 : 0;
 }
 
-/* Appends the word at *cursor, which is not at a space, and moves past it. Returns the quote that
- * is still open at the end of the text, or NULL. */
-static const char *read_word(const char **cursor,
-			     size_t (*escape)(const char *at, struct strbuf *word),
-			     struct strbuf *word)
+/* Environment= is read strictly: there, an escape that is unknown ends the reading. */
+static size_t add_strict_escape(const char *at, struct strbuf *word)
 {
+	return decode_escape(at, word);
+}
+
+/* Appends the word at *cursor, which is not at a space, and moves past it. Returns the quote that
+ * is still open at the end of the text, or the backslash that cannot be read, or NULL. */
+static const char *read_word(const char **cursor, enum word_rule rule, struct strbuf *word)
+{
+	static size_t (*const escapes[])(const char *at, struct strbuf *word) = {
+		[WORD_COMMAND] = add_escape,
+		[WORD_ENVIRONMENT] = add_strict_escape,
+		[WORD_VALUE] = add_escaped_plain,
+	};
 	const char *at = *cursor;
 	const char *open = NULL;
 
 	while (*at && (open || !is_space(*at))) {
 		char character = *at;
 		if (character == '\\') {
-			at++;
-			at += escape(at, word);
+			size_t taken = escapes[rule](at + 1, word);
+			if (rule == WORD_ENVIRONMENT && !taken)
+				return at;
+			at += 1 + taken;
 			continue;
 		}
 		if (open ? character == *open : character == '"' || character == '\'')
@@ -130,6 +141,26 @@ static const char *read_word(const char **cursor,
 	}
 	*cursor = at;
 	return open;
+}
+
+int words_next(const char **cursor, enum word_rule rule, struct strbuf *word,
+	       const char **ret_start, const char **ret_end)
+{
+	const char *at = *cursor + strspn(*cursor, SPACE);
+	const char *start = at;
+
+	*cursor = at;
+	if (!*at)
+		return 0;
+	const char *wrong = read_word(&at, rule, word);
+	if (wrong && rule != WORD_VALUE) {
+		*cursor = wrong;
+		return -EINVAL;
+	}
+	*cursor = at;
+	*ret_start = start;
+	*ret_end = at;
+	return 1;
 }
 
 static bool is_escaped_semicolon(const char *at)
@@ -158,7 +189,7 @@ static int split(const char *line, bool is_value, struct strlist *ret, struct er
 				return error_set_oom(error);
 			continue;
 		}
-		const char *open = read_word(&at, is_value ? add_escaped_plain : add_escape, &word);
+		const char *open = read_word(&at, is_value ? WORD_VALUE : WORD_COMMAND, &word);
 		if (open && !is_value)
 			return unbalanced(line, open, error);
 		if (strlist_take(&words, strbuf_finish(&word)) < 0)
@@ -203,8 +234,9 @@ static bool needs_quotes(const char *word, size_t length)
 	return false;
 }
 
-static void add_quoted(struct strbuf *out, const char *word, size_t length, const char *doubled)
+void words_quote(struct strbuf *out, const char *word, const char *doubled)
 {
+	size_t length = strlen(word);
 	bool quotes = needs_quotes(word, length);
 
 	if (quotes)
@@ -231,7 +263,7 @@ static int join(struct strbuf *out, const struct strlist *words, const char *dou
 	for (size_t i = 0; i < words->count; i++) {
 		if (i)
 			(void)strbuf_addc(out, ' ');
-		add_quoted(out, words->items[i], strlen(words->items[i]), doubled);
+		words_quote(out, words->items[i], doubled);
 	}
 	return out->failed ? -ENOMEM : 0;
 }
@@ -257,7 +289,8 @@ void words_done(struct words *words)
 }
 
 /* Appends a word that owns text, which may be NULL when memory has run out. */
-static int add_word(struct words *words, char *text, const char *variable, size_t source)
+static int add_word(struct words *words, char *text, const char *variable, size_t source,
+		    size_t part)
 {
 	cleanup_free char *text_owned = text;
 	cleanup_free char *name = variable ? strdup(variable) : NULL;
@@ -276,6 +309,7 @@ static int add_word(struct words *words, char *text, const char *variable, size_
 		.origin = variable ? WORD_VARIABLE : WORD_LITERAL,
 		.variable = take_ptr(name),
 		.source = source,
+		.part = part,
 	};
 	return 0;
 }
@@ -294,7 +328,7 @@ static int expand_whole(const char *name, size_t source, words_lookup lookup, co
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < parts.count; i++)
-		if (add_word(words, take_ptr(parts.items[i]), name, source) < 0)
+		if (add_word(words, take_ptr(parts.items[i]), name, source, i) < 0)
 			return error_set_oom(error);
 	return 0;
 }
@@ -345,7 +379,7 @@ int words_expand(const struct strlist *argv, words_lookup lookup, const void *co
 
 		if (word[0] == '$' && word[1] != '{' && word[1] != '$')
 			r = expand_whole(word + 1, i, lookup, context, &words, error);
-		else if (add_word(&words, expand_inside(word, lookup, context), NULL, i) < 0)
+		else if (add_word(&words, expand_inside(word, lookup, context), NULL, i, 0) < 0)
 			r = error_set_oom(error);
 		if (r < 0)
 			return r;

@@ -22,6 +22,7 @@
 #include "host/install.h"
 #include "host/proc.h"
 #include "host/unit.h"
+#include "host/unitroot.h"
 #include "host/version.h"
 
 #define DEFAULT_CONFIG "/etc/docker/daemon.json"
@@ -235,6 +236,18 @@ static int find_daemon_by_pid_file(struct gather *gather, struct error *error)
 	return pid ? adopt_process(gather, pid, error) : 0;
 }
 
+/* systemd only says that it does not load a unit. Its files say why. */
+static int explain_bad_unit(struct facts *facts, struct error *error)
+{
+	cleanup_facts struct facts files = FACTS_EMPTY;
+	struct error ignored = ERROR_NONE;
+
+	if (!text_equal(facts->unit.load_state, "bad-setting"))
+		return 0;
+	int r = unitroot_read("", facts->unit.name, &files.unit, &facts->unseen, &ignored);
+	return r == -ENOMEM ? error_set_oom(error) : 0;
+}
+
 static int read_unit(struct gather *gather, struct error *error)
 {
 	struct facts *facts = gather->facts;
@@ -243,8 +256,9 @@ static int read_unit(struct gather *gather, struct error *error)
 		facts->unit.name = strdup(gather->options->unit);
 		return facts->unit.name ? 0 : error_set_oom(error);
 	}
-	return unit_read(gather->options->unit, deadline_in(gather, BUS_SECONDS), &facts->unit,
-			 &facts->unseen, &facts->bus_calls, error);
+	int r = unit_read(gather->options->unit, deadline_in(gather, BUS_SECONDS), &facts->unit,
+			  &facts->unseen, &facts->bus_calls, error);
+	return r < 0 ? r : explain_bad_unit(facts, error);
 }
 
 /* The unit's own process counts for more than the pid file, which another daemon may have written.
@@ -337,6 +351,27 @@ static int ask_at_activated_socket(struct gather *gather, struct error *error)
 	if (r < 0 || !facts->unit.socket_listen.count)
 		return 0;
 	return start_asking(gather, facts->unit.socket_listen.items[0], error);
+}
+
+/* Where places to listen at are given twice, the plan has to know which of them systemd holds. */
+static int read_socket_unit(struct gather *gather, struct error *error)
+{
+	struct facts *facts = gather->facts;
+	const struct option *option = option_by_key("hosts");
+	cleanup_strbuf struct strbuf socket_unit = STRBUF_EMPTY;
+
+	if (!facts->unit.known || facts->unit.socket_listen.count ||
+	    !json_object_get(facts->config_document, "hosts") ||
+	    !flags_find(&gather->configuration.flags, option) ||
+	    !text_ends_with(gather->options->unit, ".service"))
+		return 0;
+	(void)strbuf_add(&socket_unit, gather->options->unit,
+			 strlen(gather->options->unit) - strlen("service"));
+	if (strbuf_adds(&socket_unit, "socket") < 0)
+		return error_set_oom(error);
+	int r = unit_read_socket(socket_unit.data, deadline_in(gather, BUS_SECONDS),
+				 &facts->unit.socket_listen, &facts->bus_calls, NULL);
+	return r == -ENOMEM ? error_set_oom(error) : 0;
 }
 
 static int read_kernel(struct gather *gather, struct error *error)
@@ -547,6 +582,7 @@ int gather_facts(const struct gather_options *options, struct facts *ret, struct
 		read_config,             /* daemon.json */
 		ask_daemon_at_last,      /* where its command line did not say where to ask */
 		ask_at_activated_socket, /* where nobody listens at the usual place */
+		read_socket_unit,        /* where "hosts" is a flag and in the file */
 		read_kernel,             /* br_netfilter, syslog */
 		read_accounts,           /* dockremap */
 		read_installation,       /* package, snap, rootless or nothing */

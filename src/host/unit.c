@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "core/envfile.h"
 #include "host/bus.h"
 #include "host/file.h"
 
@@ -140,6 +141,68 @@ static int read_pid(sd_bus_message *message, void *field)
 	return r;
 }
 
+static int add_command(struct unit_facts *unit, struct exec_command **ret)
+{
+	struct exec_command *commands =
+		reallocarray(unit->commands, unit->command_count + 1, sizeof *commands);
+
+	if (!commands)
+		return -ENOMEM;
+	unit->commands = commands;
+	*ret = &commands[unit->command_count++];
+	**ret = (struct exec_command){.path = NULL};
+	return 0;
+}
+
+static unsigned exec_flag(const char *name)
+{
+	static const struct {
+		const char *name;
+		unsigned flag;
+	} names[] = {
+		{"ignore-failure", EXEC_IGNORE_FAILURE}, {"privileged", EXEC_PRIVILEGED},
+		{"no-setuid", EXEC_NO_SETUID},           {"ambient", EXEC_AMBIENT},
+		{"no-env-expand", EXEC_NO_EXPAND},       {"via-shell", EXEC_VIA_SHELL},
+	};
+
+	for (size_t i = 0; i < array_size(names); i++)
+		if (strcmp(names[i].name, name) == 0)
+			return names[i].flag;
+	return EXEC_UNKNOWN;
+}
+
+static int read_exec_flags(sd_bus_message *message, unsigned *ret)
+{
+	const char *name;
+	int r = sd_bus_message_enter_container(message, 'a', "s");
+
+	while (r >= 0 && (r = sd_bus_message_read_basic(message, 's', &name)) > 0)
+		*ret |= exec_flag(name);
+	return r < 0 ? r : sd_bus_message_exit_container(message);
+}
+
+/* ExecStartEx, which has the prefixes of the program too. */
+static int read_commands(sd_bus_message *message, void *field)
+{
+	struct exec_command *command;
+	int r = sd_bus_message_enter_container(message, 'a', "(sasasttttuii)");
+
+	while (r >= 0 && (r = sd_bus_message_enter_container(message, 'r', "sasasttttuii")) > 0) {
+		r = add_command(field, &command);
+		if (r >= 0)
+			r = read_string(message, &command->path);
+		if (r >= 0)
+			r = read_strings(message, &command->argv);
+		if (r >= 0)
+			r = read_exec_flags(message, &command->flags);
+		if (r >= 0)
+			r = sd_bus_message_skip(message, "ttttuii");
+		if (r >= 0)
+			r = sd_bus_message_exit_container(message);
+	}
+	return r < 0 ? r : sd_bus_message_exit_container(message);
+}
+
 /* Several ExecStart= are allowed for Type=oneshot only; the last one is what remains. */
 static int read_exec(sd_bus_message *message, void *field)
 {
@@ -209,6 +272,8 @@ static const struct property {
 	{"LimitNOFILE", "t", read_u64, FIELD(limit_nofile)},
 	{"CapabilityBoundingSet", "t", read_u64, FIELD(capability_bounding)},
 	{"ExecStart", "a(sasbttttuii)", read_exec, FIELD(exec_start)},
+	{"ExecStartEx", "a(sasasttttuii)", read_commands, 0},
+	{"UnsetEnvironment", "as", read_strings, FIELD(unset_environment)},
 	{"Environment", "as", read_strings, FIELD(environment)},
 	{"EnvironmentFiles", "a(sb)", read_environment_files, 0},
 #undef FIELD
@@ -278,21 +343,35 @@ static int read_environment_file(const char *path, bool optional, struct unit_fa
 	return 0;
 }
 
-/* systemd hands out patterns as they are written. One without a match is no file at all. */
-static int read_environment_pattern(const struct environment_file *pattern, struct unit_facts *unit,
-				    struct strlist *unseen)
+/* A folder's name in a pattern, so that it stands for itself. */
+static int add_literally(struct strbuf *out, const char *text)
 {
-	const char *path = pattern->file.path;
+	for (; *text; text++) {
+		if (strchr("*?[\\", *text))
+			(void)strbuf_addc(out, '\\');
+		(void)strbuf_addc(out, *text);
+	}
+	return out->failed ? -ENOMEM : 0;
+}
+
+int unit_read_environment_file(const char *root, const char *pattern, bool optional,
+			       struct unit_facts *unit, struct strlist *unseen)
+{
+	cleanup_strbuf struct strbuf whole = STRBUF_EMPTY;
 	glob_t found = {.gl_pathc = 0};
 
-	if (!strpbrk(path, "*?["))
-		return read_environment_file(path, pattern->optional, unit, unseen);
-	int r = glob(path, 0, NULL, &found);
+	if (!strpbrk(pattern, "*?[")) {
+		cleanup_free char *path = file_under(root, pattern);
+		return path ? read_environment_file(path, optional, unit, unseen) : -ENOMEM;
+	}
+	if (add_literally(&whole, root) < 0 || strbuf_adds(&whole, pattern) < 0)
+		return -ENOMEM;
+	int r = glob(whole.data, 0, NULL, &found);
 	if (r == GLOB_NOSPACE)
 		return -ENOMEM;
 	r = 0;
 	for (size_t i = 0; i < found.gl_pathc && r >= 0; i++)
-		r = read_environment_file(found.gl_pathv[i], pattern->optional, unit, unseen);
+		r = read_environment_file(found.gl_pathv[i], optional, unit, unseen);
 	globfree(&found);
 	return r;
 }
@@ -313,8 +392,92 @@ static int read_environment(struct unit_facts *unit, struct strlist *unseen)
 
 	unit->environment_file_count = 0;
 	for (size_t i = 0; i < count && r >= 0; i++)
-		r = read_environment_pattern(&patterns[i], unit, unseen);
+		r = unit_read_environment_file("", patterns[i].file.path, patterns[i].optional,
+					       unit, unseen);
 	release_environment_files(patterns, count);
+	return r;
+}
+
+/* Versions differ in how they read a comment that ends in a backslash, and in what
+ * UnsetEnvironment= takes away. 0 where nobody says. */
+static unsigned ask_version(uint64_t deadline_us, unsigned *bus_calls)
+{
+	cleanup_bus sd_bus *bus = NULL;
+	cleanup_message sd_bus_message *call = NULL;
+	cleanup_message sd_bus_message *reply = NULL;
+	const char *version = NULL;
+
+	int r = bus_open(&bus);
+	if (r >= 0)
+		r = sd_bus_message_new_method_call(bus, &call, SYSTEMD_NAME, SYSTEMD_PATH,
+						   "org.freedesktop.DBus.Properties", "Get");
+	if (r >= 0)
+		r = sd_bus_message_append(call, "ss", SYSTEMD_NAME ".Manager", "Version");
+	if (r < 0)
+		return 0;
+	(*bus_calls)++;
+	r = bus_call(bus, call, deadline_us, &reply);
+	if (r >= 0 && !sd_bus_message_get_error(reply))
+		r = sd_bus_message_read(reply, "v", "s", &version);
+	return r >= 0 && version ? (unsigned)strtoul(version, NULL, 10) : 0;
+}
+
+static bool reads_in_two_ways(const struct text_file *file)
+{
+	cleanup_strlist struct strlist old = {.items = NULL};
+	cleanup_strlist struct strlist new = {.items = NULL};
+	struct error ignored = ERROR_NONE;
+
+	if (file->state != FILE_READ)
+		return false;
+	int r = envfile_parse_as(file->data, file->length, 252, &old, &ignored);
+	if (envfile_parse_as(file->data, file->length, 257, &new, &ignored) != r ||
+	    old.count != new.count)
+		return true;
+	for (size_t i = 0; i < old.count; i++)
+		if (strcmp(old.items[i], new.items[i]) != 0)
+			return true;
+	return false;
+}
+
+static void settle_version(struct unit_facts *unit, uint64_t deadline_us, unsigned *bus_calls)
+{
+	bool differs = unit->unset_environment.count > 0;
+
+	for (size_t i = 0; i < unit->environment_file_count; i++)
+		differs |= reads_in_two_ways(&unit->environment_files[i].file);
+	if (differs)
+		unit->systemd_version = ask_version(deadline_us, bus_calls);
+}
+
+/* ---- the unit's own files ---- */
+
+static int read_text(const char *path, struct unit_facts *unit)
+{
+	struct text_file *texts =
+		reallocarray(unit->texts, unit->text_count + 1, sizeof *unit->texts);
+	struct error ignored = ERROR_NONE;
+
+	if (!texts)
+		return -ENOMEM;
+	unit->texts = texts;
+	struct text_file *text = &texts[unit->text_count];
+	int r = file_read(path, ENVIRONMENT_SIZE_MAX, text, &ignored);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		*text = (struct text_file){.path = strdup(path), .state = FILE_UNREADABLE};
+	unit->text_count++;
+	return text->path ? 0 : -ENOMEM;
+}
+
+/* How what systemd has loaded is written: only for writing it again, so failures say nothing. */
+static int read_texts(struct unit_facts *unit)
+{
+	int r = unit->fragment_path ? read_text(unit->fragment_path, unit) : 0;
+
+	for (size_t i = 0; unit->fragment_path && i < unit->dropin_paths.count && r >= 0; i++)
+		r = read_text(unit->dropin_paths.items[i], unit);
 	return r;
 }
 
@@ -348,6 +511,9 @@ static int unit_fill(const struct question *question, uint64_t deadline_us, stru
 	}
 	unit->known = text_equal(unit->load_state, "loaded");
 	r = read_environment(unit, unseen);
+	if (r >= 0)
+		r = read_texts(unit);
+	settle_version(unit, deadline_us, bus_calls);
 	return r < 0 ? error_set_oom(error) : 0;
 }
 

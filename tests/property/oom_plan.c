@@ -71,7 +71,8 @@ static const char config[] =
 	"{\n  \"icc\": true,\n  \"log-driver\": \"json-file\",\n"
 	"  \"log-opts\": {\"max-size\": \"1m\", \"tag\": \"t\"},\n  \"default-ulimit\": 1,\n"
 	"  \"insecure-registries\": [\"a\"],\n  \"storage-opts\": [\"dm.basesize=1G\", \"x\"],\n"
-	"  \"proxies\": {\"http-proxy\": \"http://u:p@h\"},\n  \"unknown\": 1\n}\n";
+	"  \"proxies\": {\"http-proxy\": \"http://u:p@h\"},\n  \"unknown\": 1,\n"
+	"  \"labels\": [\"c=d\"]\n}\n";
 
 static int no_loader(const char *name, void *context, char **ret_text, size_t *ret_length,
 		     char **ret_path, struct error *error)
@@ -103,8 +104,16 @@ static void add(struct strlist *list, const char *const *items, size_t count)
 
 static void fill(struct facts *facts)
 {
-	static const char *const argv[] = {"dockerd", "-H", "fd://", "$DOCKER_OPTS", "--label=a=b"};
-	static const char *const environment[] = {"DOCKER_OPTS=--mtu 1400 --bogus"};
+	static const char *const argv[] = {"/usr/bin/dockerd", "-H",       "fd://",
+					   "$DOCKER_OPTS",     "$OPTIONS", "--label=a=b",
+					   "--icc=true",       "-Dldebug", "--log-opt=max-size=1m"};
+	static const char *const environment[] = {
+		"DOCKER_OPTS=--mtu 1400 --bogus --userland-proxy"};
+	static const char fragment[] =
+		"[Service]\nExecStart=/usr/bin/dockerd -H fd:// $DOCKER_OPTS $OPTIONS \\\n"
+		"  --label=a=b --icc=true -Dldebug --log-opt=max-size=1m\n"
+		"Environment=\"DOCKER_OPTS=--mtu 1400 --bogus --userland-proxy\"\n";
+	static const char options[] = "OPTIONS=\"--live-restore=false --debug\"\n";
 
 	facts->version = (struct dockerver){26, 1, 5};
 	facts->swarm = NO;
@@ -117,6 +126,20 @@ static void fill(struct facts *facts)
 	facts->unit.name = strdup("docker.service");
 	add(&facts->unit.exec_start, argv, array_size(argv));
 	add(&facts->unit.environment, environment, array_size(environment));
+	facts->unit.texts = calloc(1, sizeof *facts->unit.texts);
+	facts->unit.environment_files = calloc(1, sizeof *facts->unit.environment_files);
+	if (!facts->unit.texts || !facts->unit.environment_files)
+		abort();
+	facts->unit.text_count = 1;
+	facts->unit.texts[0] = (struct text_file){.path = strdup("/usr/lib/docker.service"),
+						  .state = FILE_READ,
+						  .data = strdup(fragment),
+						  .length = strlen(fragment)};
+	facts->unit.environment_file_count = 1;
+	facts->unit.environment_files[0].file = (struct text_file){.path = strdup("/etc/options"),
+								   .state = FILE_READ,
+								   .data = strdup(options),
+								   .length = strlen(options)};
 	facts->data_root.images = 3;
 	facts->data_root.path = strdup("/var/lib/docker");
 }

@@ -58,6 +58,9 @@ static const struct flag_row rows[] = {
 	{"-H fd://", "28.5", "host=fd://[1+2] "},
 	{"-Hfd://", "28.5", "host=fd://[1+1] "},
 	{"-H=fd://", "28.5", "host=fd://[1+1] "},
+	{"--node-generic-resource gpu=1", "28.5", "node-generic-resource=gpu=1[1+2] "},
+	{"--node-generic-resource gpu", "28.5", "!1:--node-generic-resource "},
+	{"--node-generic-resource a=b=c", "28.5", "!1:--node-generic-resource "},
 	{"--host fd://", "28.5", "host=fd://[1+2] "},
 	{"--host=fd://", "28.5", "host=fd://[1+1] "},
 	{"--host=", "28.5", "host=[1+1] "},
@@ -245,6 +248,34 @@ START_TEST(problems_keep_secrets)
 }
 END_TEST
 
+/* Which bytes of a word are the flag's, and where one that is gone stands. */
+START_TEST(flags_know_their_bytes)
+{
+	struct flags flags = parse("-DH fd:// --mtu=1 -Dldebug -D=false", "28.5");
+	static const struct {
+		size_t word, count, at, length;
+	} want[] = {{1, 1, 1, 1}, {1, 2, 2, 1}, {3, 1, 0, 7},
+		    {4, 1, 1, 1}, {4, 1, 2, 6}, {5, 1, 1, 7}};
+
+	ck_assert_uint_eq(flags.count, array_size(want));
+	for (size_t i = 0; i < array_size(want); i++) {
+		ck_assert_uint_eq(flags.items[i].first_word, want[i].word);
+		ck_assert_uint_eq(flags.items[i].word_count, want[i].count);
+		ck_assert_uint_eq(flags.items[i].at, want[i].at);
+		ck_assert_uint_eq(flags.items[i].length, want[i].length);
+	}
+	flags_done(&flags);
+
+	flags = parse("--icc --cluster-store x --nonsense", "28.5");
+	ck_assert_uint_eq(flags.problem_count, 2);
+	ck_assert_str_eq(flags.problems[0].gone.option->flag, "cluster-store");
+	ck_assert_uint_eq(flags.problems[0].gone.first_word, 2);
+	ck_assert_uint_eq(flags.problems[0].gone.word_count, 2);
+	ck_assert_ptr_null(flags.problems[1].gone.option);
+	flags_done(&flags);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("flags");
@@ -254,6 +285,7 @@ int main(void)
 	tcase_add_loop_test(tests, values_as_daemon_json_would_hold_them, 0,
 			    (int)array_size(values));
 	tcase_add_test(tests, problems_keep_secrets);
+	tcase_add_test(tests, flags_know_their_bytes);
 	suite_add_tcase(suite, tests);
 
 	return test_run(suite);

@@ -56,9 +56,38 @@ START_TEST(test_json)
 }
 END_TEST
 
+START_TEST(test_words)
+{
+	static const struct {
+		const char *text;
+		const char *masked;
+	} cases[] = {
+		{"", ""},
+		{"ExecStart=/bin/x --log-opt splunk-token=abc --b",
+		 "ExecStart=/bin/x --log-opt splunk-token=xxxxx --b"},
+		{"--log-opt=splunk-token=abc", "--log-opt=splunk-token=xxxxx"},
+		{"A=\"--x 'my token=a b' c\"", "A=\"--x 'my token=xxxxx\""},
+		{"\"--o=token=a b\" c", "\"--o=token=xxxxx\" c"},
+		{"PASSWORD=\"a b\" c", "PASSWORD=xxxxx c"},
+		{"PASSWORD=a\\ b c", "PASSWORD=xxxxx c"},
+		{"TOKEN=\nA=b\n", "TOKEN=\nA=b\n"},
+		{"--http-proxy http://u:p@h:1 --https-proxy=https://t@h",
+		 "--http-proxy http://u:xxxxx@h:1 --https-proxy=https://xxxxx@h"},
+		{"-H fd:// --label a=b@c", "-H fd:// --label a=b@c"},
+		{"# token=abc\n", "# token=xxxxx\n"},
+	};
+
+	for (size_t i = 0; i < array_size(cases); i++) {
+		cleanup_strbuf struct strbuf out = STRBUF_EMPTY;
+		ck_assert_int_eq(mask_words(&out, cases[i].text, strlen(cases[i].text)), 0);
+		ck_assert_str_eq(out.data ? out.data : "", cases[i].masked);
+	}
+}
+END_TEST
+
 int main(void)
 {
-	const TTest *const tests[] = {test_text, test_json, NULL};
+	const TTest *const tests[] = {test_text, test_json, test_words, NULL};
 
 	return test_main("mask", tests);
 }
