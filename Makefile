@@ -50,7 +50,7 @@ PROGRAM   := $(BUILD)/harden
 LIBRARY   := $(BUILD)/libharden.a
 UNITS     := $(notdir $(sort $(wildcard contrib/*.service)))
 PROFILES  := $(sort $(wildcard templates/profiles/*.json))
-TEXTS     := $(sort $(wildcard templates/units/*.conf))
+TEXTS     := $(sort $(wildcard templates/rsyslog/*.conf templates/units/*.conf))
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 PROPERTIES := $(patsubst tests/property/%.c,$(BUILD)/property/%,$(sort $(wildcard tests/property/*.c)))
@@ -98,7 +98,8 @@ install: $(PROGRAM) ## install below $(DESTDIR)$(prefix)
 	install -D -m 0755 $(PROGRAM) $(DESTDIR)$(sbindir)/harden
 	install -d $(DESTDIR)$(datadir)/harden/profiles $(DESTDIR)$(datadir)/harden/units
 	install -m 0644 $(PROFILES) $(DESTDIR)$(datadir)/harden/profiles
-	install -m 0644 $(TEXTS) $(DESTDIR)$(datadir)/harden/units
+	for text in $(TEXTS:templates/%=%); do \
+	  install -D -m 0644 templates/$$text $(DESTDIR)$(datadir)/harden/$$text || exit; done
 	install -D -m 0644 man/harden.8 $(DESTDIR)$(mandir)/man8/harden.8
 	install -D -m 0644 man/harden-json.5 $(DESTDIR)$(mandir)/man5/harden-json.5
 	install -D -m 0644 man/harden-profile.5 $(DESTDIR)$(mandir)/man5/harden-profile.5

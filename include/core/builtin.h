@@ -1,4 +1,5 @@
-/* What is compiled into the program from templates/. */
+/* What is compiled into the program from templates/: the profiles, and texts for files of others.
+ */
 #pragma once
 
 #include <stddef.h>
@@ -17,3 +18,8 @@ const struct builtin_profile *builtin_profile_find(const char *name);
 /* The text of harden's drop-in for the unit, with @LEFT_OUT@ and @ASSIGNMENTS@ in it; terminated.
  */
 const char *builtin_dropin(void);
+/* The template of the input that rsyslog is given (core/syslog.h). */
+const char *builtin_rsyslog_listener(void);
+
+/* The drop-in for docker.socket, with @MODE@, @USER@ and @GROUP@ in it (core/socketunit.h). */
+const char *builtin_socket_dropin(void);

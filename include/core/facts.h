@@ -160,9 +160,50 @@ struct file_facts {
 	gid_t gid;
 	mode_t mode;
 	char *owner; /* "root:docker"; numeric where there is no name */
+	bool fixed;  /* on a file system that is mounted read-only */
+};
+
+/* The socket unit that opens the API's socket for dockerd. Asked about only where the socket is not
+ * as the profile wants it, and in an image. */
+struct socket_unit_facts {
+	enum tristate opens; /* YES: it does; NO: dockerd opens the socket itself; UNKNOWN */
+	char *name;          /* "docker.socket" */
+	char *path;          /* of the socket */
+	mode_t mode; /* SocketMode=, and so on: what it gives the socket at its next start */
+	char *user;  /* "root" where it names none */
+	char *group;
+	int64_t wanted_gid; /* of the group that the profile wants; -1: there is none */
+	struct text_file
+		dropin; /* where harden's own goes, so that it counts last, and as it is now */
+};
+
+/* Whether rsyslog could be given the listener that is missing. */
+enum rsyslog_state {
+	RSYSLOG_NOT_ASKED,
+	RSYSLOG_ABSENT,  /* not installed */
+	RSYSLOG_STOPPED, /* installed, and does not run */
+	RSYSLOG_UNFIT,   /* its own check refuses the configuration with the listener */
+	RSYSLOG_READY,
+};
+
+/* What was found at the address that containers are to log to. */
+struct syslog_facts {
+	char *address;         /* as it is spelled; NULL: none was tried */
+	enum tristate answers; /* UNKNOWN: it cannot be told */
+	char *reason;          /* why not, or why it cannot be told: "connection refused" */
+	/* Numbers of a TCP address of this very host at which nobody listens; else NULL. Only then
+	 * is rsyslog asked about. */
+	char *host;
+	char *port;
+	enum rsyslog_state rsyslog;
+	char *rsyslog_reason;   /* in its own words, for RSYSLOG_UNFIT */
+	char *addition;         /* the text that opens the listener; NULL unless RSYSLOG_READY */
+	struct text_file input; /* harden's own file for rsyslog as it is now */
 };
 
 struct facts {
+	char *image; /* with --root, the folder: nothing runs there, and the kernel, devices and
+		      * limits of the machine that reads it say nothing about it. Else NULL */
 	char *hostname;
 	char *today; /* local date, YYYY-MM-DD: for waivers that end */
 	enum install_kind install;
@@ -196,14 +237,16 @@ struct facts {
 	struct data_root_facts data_root;
 	enum tristate swarm; /* this node is part of a swarm, or has its state on disk */
 
-	enum tristate br_netfilter;     /* loaded or can be loaded */
-	enum tristate syslog_socket;    /* /dev/log (or its old names) is a socket */
+	enum tristate br_netfilter;  /* loaded or can be loaded */
+	enum tristate syslog_socket; /* /dev/log (or its old names) is a socket */
+	struct syslog_facts syslog;
 	enum tristate dockremap_user;   /* the user dockremap exists */
 	enum tristate dockremap_ranges; /* and has lines in /etc/subuid and /etc/subgid */
 	enum tristate can_add_user;     /* a real adduser or useradd is installed */
 
 	struct file_facts *files;
 	size_t file_count;
+	struct socket_unit_facts socket_unit;
 
 	char *pending; /* the id of an apply or rollback that was interrupted; NULL */
 
@@ -227,11 +270,15 @@ struct facts {
 			.port_proxies = UNKNOWN,                                                   \
 			.br_netfilter = UNKNOWN,                                                   \
 			.syslog_socket = UNKNOWN,                                                  \
+			.syslog = {.answers = UNKNOWN},                                            \
+			.socket_unit = {.opens = UNKNOWN, .wanted_gid = -1},                       \
 			.dockremap_user = UNKNOWN,                                                 \
 			.dockremap_ranges = UNKNOWN,                                               \
 			.can_add_user = UNKNOWN})
 
 void exec_command_done(struct exec_command *command);
 void text_file_done(struct text_file *file);
+void socket_unit_facts_done(struct socket_unit_facts *unit);
+void syslog_facts_done(struct syslog_facts *syslog);
 void facts_done(struct facts *facts);
 #define cleanup_facts scoped(facts_done)

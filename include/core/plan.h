@@ -76,6 +76,12 @@ enum plan_action {
 	ACTION_RELOAD_RESTART, /* live-restore by a reload first, so that containers stay up */
 };
 
+/* A log service that has to listen at an address before dockerd is told to send there. */
+struct planned_listener {
+	char *unit;    /* "rsyslog.service", restarted for it; NULL: none is needed */
+	char *address; /* "tcp://127.0.0.1:514" */
+};
+
 struct plan {
 	struct profile profile; /* with the rows that --set added */
 	struct configuration configuration;
@@ -86,6 +92,7 @@ struct plan {
 	/* The unit's command line once the files are in their places, the program first; empty
 	 * where nothing is taken out of it. */
 	struct strlist command_line;
+	struct planned_listener listener;
 	enum plan_action action;
 	char *action_reason; /* why not a gentler one; NULL when there is nothing to say */
 	bool release;        /* of reload+restart: live-restore goes off after, not on before */
@@ -104,6 +111,9 @@ void plan_done(struct plan *plan);
  * wrong type. `facts` must outlive the plan. */
 int plan_build(const struct facts *facts, struct profile *profile,
 	       const struct plan_options *options, struct plan *ret, struct error *error);
+
+/* Adds an empty file to the plan; NULL when out of memory. */
+struct planned_file *plan_add_file(struct plan *plan);
 
 /* Whether a setting would move the data root if it were carried out; one that is held counts. What
  * is stored would be out of sight then, and how much that is may be worth asking. */

@@ -16,6 +16,8 @@
 EMBED(hardened, "profiles/hardened.json");
 EMBED(level1, "profiles/level1.json");
 EMBED(dropin, "units/dropin.conf");
+EMBED(rsyslog_listener, "rsyslog/listener.conf");
+EMBED(socket_dropin, "units/socket.conf");
 
 static const struct builtin_profile profiles[] = {
 	{.name = "hardened", .text = hardened},
@@ -42,4 +44,14 @@ const struct builtin_profile *builtin_profile_find(const char *name)
 const char *builtin_dropin(void)
 {
 	return dropin;
+}
+
+const char *builtin_rsyslog_listener(void)
+{
+	return rsyslog_listener;
+}
+
+const char *builtin_socket_dropin(void)
+{
+	return socket_dropin;
 }

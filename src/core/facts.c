@@ -40,6 +40,28 @@ static void unit_facts_done(struct unit_facts *unit)
 	free(unit->texts);
 }
 
+void socket_unit_facts_done(struct socket_unit_facts *unit)
+{
+	free(unit->name);
+	free(unit->path);
+	free(unit->user);
+	free(unit->group);
+	text_file_done(&unit->dropin);
+	*unit = (struct socket_unit_facts){.opens = UNKNOWN, .wanted_gid = -1};
+}
+
+void syslog_facts_done(struct syslog_facts *syslog)
+{
+	free(syslog->address);
+	free(syslog->reason);
+	free(syslog->host);
+	free(syslog->port);
+	free(syslog->rsyslog_reason);
+	free(syslog->addition);
+	text_file_done(&syslog->input);
+	*syslog = (struct syslog_facts){.answers = UNKNOWN};
+}
+
 static void container_facts_done(struct container_facts *container)
 {
 	free(container->id);
@@ -52,6 +74,7 @@ static void container_facts_done(struct container_facts *container)
 
 void facts_done(struct facts *facts)
 {
+	free(facts->image);
 	free(facts->hostname);
 	free(facts->today);
 	free(facts->install_note);
@@ -76,6 +99,8 @@ void facts_done(struct facts *facts)
 		free(facts->files[i].owner);
 	}
 	free(facts->files);
+	syslog_facts_done(&facts->syslog);
+	socket_unit_facts_done(&facts->socket_unit);
 	free(facts->pending);
 	strlist_done(&facts->unseen);
 	*facts = FACTS_EMPTY;

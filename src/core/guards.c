@@ -60,7 +60,7 @@ static int guard_syslog(struct judgement *judgement, struct setting *setting, st
 	const char *driver = json_string_value(setting->row->wanted);
 
 	if (!text_equal(driver, "syslog") || json_object_get(options, "syslog-address") ||
-	    judgement->facts->syslog_socket != NO)
+	    judgement->facts->syslog.address || judgement->facts->syslog_socket != NO)
 		return 0;
 	setting->state = SETTING_BLOCKED;
 	return judgement_note(

@@ -12,6 +12,8 @@
 #include "core/mask.h"
 #include "core/plan_unit.h"
 #include "core/rules.h"
+#include "core/socketunit.h"
+#include "core/syslog.h"
 
 /* What one setting changes. */
 struct change {
@@ -122,6 +124,8 @@ void plan_done(struct plan *plan)
 	for (size_t i = 0; i < plan->file_count; i++)
 		planned_file_done(&plan->files[i]);
 	free(plan->files);
+	free(plan->listener.unit);
+	free(plan->listener.address);
 	free(plan->action_reason);
 	strlist_done(&plan->stopped);
 	strlist_done(&plan->warnings);
@@ -528,7 +532,7 @@ static int plan_unit(struct builder *builder, struct error *error)
 /* --- files -------------------------------------------------------------------------------------
  */
 
-static struct planned_file *add_file(struct plan *plan)
+struct planned_file *plan_add_file(struct plan *plan)
 {
 	struct planned_file *files =
 		reallocarray(plan->files, plan->file_count + 1, sizeof *plan->files);
@@ -556,7 +560,7 @@ static int plan_config_file(struct builder *builder, const struct strbuf *text, 
 {
 	const struct text_file *config = &builder->facts->config;
 	bool exists = config->state == FILE_READ;
-	struct planned_file *file = add_file(builder->plan);
+	struct planned_file *file = plan_add_file(builder->plan);
 
 	if (!file)
 		return error_set_oom(error);
@@ -664,17 +668,18 @@ static int plan_config(struct builder *builder, struct error *error)
 static int plan_file_mode(struct builder *builder, const struct profile_row *row,
 			  const struct file_facts *facts, struct error *error)
 {
-	struct planned_file *file = add_file(builder->plan);
+	struct planned_file *file = plan_add_file(builder->plan);
 
 	if (!file)
 		return error_set_oom(error);
 	file->action = FILE_MODE;
 	file->path = strdup(facts->path);
 	file->mode = facts->mode & row->mode;
-	/* The profile's owners are root and a group; the group docker is only asked of the socket,
-	 * which is never changed from here. */
+	/* Only the socket is for another group than root's. */
 	file->uid = 0;
-	file->gid = 0;
+	file->gid = text_equal(row->role, ROLE_DOCKER_SOCK)
+			    ? (gid_t)builder->facts->socket_unit.wanted_gid
+			    : 0;
 	if (asprintf(&file->diff, "--- %s\n+++ %s\n-%s %04o\n+%s %04o\n", facts->path, facts->path,
 		     facts->owner, facts->mode, row->owner, file->mode) < 0)
 		file->diff = NULL;
@@ -691,9 +696,11 @@ static int plan_modes(struct builder *builder, struct error *error)
 		const struct setting *setting = &plan->settings[s];
 		if (setting->row->rule != RULE_FILE || setting->state != SETTING_CHANGE)
 			continue;
+		if (r == 0 && text_equal(setting->row->role, ROLE_DOCKER_SOCK))
+			r = socket_unit_plan(facts, setting->row, plan, error);
 		for (size_t i = 0; r == 0 && i < facts->file_count; i++) {
 			const struct file_facts *file = &facts->files[i];
-			if (text_equal(file->role, setting->row->role) &&
+			if (text_equal(file->role, setting->row->role) && !file->fixed &&
 			    !file_complies(setting->row, file))
 				r = plan_file_mode(builder, setting->row, file, error);
 		}
@@ -878,6 +885,14 @@ static int collect_warnings(struct builder *builder, struct error *error)
 			 "%s was interrupted: what is shown here is a host on the way between two "
 			 "states. Run `harden recover`; the next apply does that first, too.",
 			 facts->pending);
+	if (r == 0 && facts->image)
+		r = warn(
+			builder, error,
+			"An image does not tell what it will run on: that its kernel has overlayfs"
+			"%s, that somebody listens on /dev/log, and that dockerd may raise its "
+			"limits is assumed as of a fresh Debian with Docker. Its first start shows "
+			"whether it is so: run harden there.",
+			facts->br_netfilter == YES ? "" : " and br_netfilter");
 	if (r == 0 && facts->unit.need_daemon_reload)
 		r = warn(builder, error,
 			 "%s was changed on disk and systemd has not read it since: run `systemctl "
@@ -923,6 +938,8 @@ static int build(struct builder *builder, struct error *error)
 		r = plan_unit(builder, error);
 	if (r == 0)
 		r = plan_config(builder, error);
+	if (r == 0)
+		r = syslog_plan_listener(builder->facts, plan, error);
 	if (r == 0)
 		r = review_swarm(builder, error);
 	if (r == 0)

@@ -401,19 +401,17 @@ static int fill_file(struct planned_file *file, const struct text_file *before,
 			 file->after_length, &file->diff, error);
 }
 
+/* Takes over the path. */
 static int add_file(struct plan *plan, char *path, struct planned_file **ret, struct error *error)
 {
-	struct planned_file *files =
-		reallocarray(plan->files, plan->file_count + 1, sizeof *plan->files);
+	struct planned_file *file = path ? plan_add_file(plan) : NULL;
 
-	if (!path || !files) {
+	if (!file) {
 		free(path);
-		plan->files = files ? files : plan->files;
 		return error_set_oom(error);
 	}
-	plan->files = files;
-	*ret = &files[plan->file_count++];
-	**ret = (struct planned_file){.path = path};
+	file->path = path;
+	*ret = file;
 	return 0;
 }
 

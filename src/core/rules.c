@@ -7,7 +7,9 @@
 #include "core/live.h"
 #include "core/logdriver.h"
 #include "core/plan_unit.h"
+#include "core/socketunit.h"
 #include "core/storage.h"
+#include "core/syslog.h"
 #include "core/ulimits.h"
 
 /* --- values
@@ -135,12 +137,32 @@ bool file_complies(const struct profile_row *row, const struct file_facts *file)
 	       ((file->mode & ~row->mode & 07777) == 0 && text_equal(file->owner, row->owner));
 }
 
+/* What can be given to a file from here. Returns false, with the state and the reason set, for what
+ * cannot. */
+static int check_files(struct judgement *judgement, struct setting *setting, bool movable,
+		       struct error *error)
+{
+	if (strcmp(setting->row->owner, "root:root") != 0) {
+		setting->state = SETTING_MANUAL;
+		return judgement_note(judgement, error,
+				      "harden gives files to root:root only: chown it to %s.",
+				      setting->row->owner);
+	}
+	if (movable)
+		return 0;
+	setting->state = SETTING_BLOCKED;
+	return judgement_note(judgement, error,
+			      "It is on a file system that is mounted read-only: correct it where "
+			      "that is built, or mount it writable.");
+}
+
 static int judge_file(struct judgement *judgement, struct setting *setting, struct error *error)
 {
 	const struct facts *facts = judgement->facts;
 	const struct profile_row *row = setting->row;
 	json_t *wrong = json_array();
 	bool seen = false;
+	bool movable = false;
 	int r = wrong ? 0 : error_set_oom(error);
 
 	for (size_t i = 0; r == 0 && i < facts->file_count; i++) {
@@ -148,6 +170,7 @@ static int judge_file(struct judgement *judgement, struct setting *setting, stru
 		if (!text_equal(file->role, row->role) || file->exists != YES)
 			continue;
 		seen = true;
+		movable |= !file_complies(row, file) && !file->fixed;
 		if (!file_complies(row, file) &&
 		    json_array_append_new(wrong, json_sprintf("%s %s %04o", file->path, file->owner,
 							      file->mode)) < 0)
@@ -162,7 +185,14 @@ static int judge_file(struct judgement *judgement, struct setting *setting, stru
 	setting->source = SOURCE_UNIT;
 	setting->effect = EFFECT_NONE;
 	json_decref(wrong);
-	return r;
+	return r < 0 || judgement->complies ? r : check_files(judgement, setting, movable, error);
+}
+
+static int judge_any_file(struct judgement *judgement, struct setting *setting, struct error *error)
+{
+	return strcmp(setting->row->role, ROLE_DOCKER_SOCK) == 0
+		       ? judge_socket(judgement, setting, error)
+		       : judge_file(judgement, setting, error);
 }
 
 /* --- the judgement of a row
@@ -176,7 +206,7 @@ static rule rule_for(enum rule_kind kind)
 		[RULE_VALUE] = judge_value,         [RULE_ABSENT] = judge_absent,
 		[RULE_PRESENT] = judge_present,     [RULE_WITHOUT] = judge_without,
 		[RULE_ULIMITS] = judge_ulimits,     [RULE_STORAGE_DRIVER] = judge_storage_driver,
-		[RULE_TLS_HOSTS] = judge_tls_hosts, [RULE_FILE] = judge_file,
+		[RULE_TLS_HOSTS] = judge_tls_hosts, [RULE_FILE] = judge_any_file,
 	};
 
 	return rules[kind];
@@ -262,6 +292,8 @@ int rule_judge(struct judgement *judgement, struct setting *setting, struct erro
 		r = guards_run(judgement, setting, flag, error);
 	if (r == 0)
 		r = plan_unit_mend(judgement, setting, setting_option(setting), twice, error);
+	if (r == 0)
+		r = judge_syslog(judgement, setting, error);
 	if (r == 0 && strcmp(setting->row->key, "log-driver") == 0)
 		r = judge_log_opts(judgement, setting, error);
 	setting->rewrites = setting->state == SETTING_CHANGE;
