@@ -20,6 +20,9 @@ void account_names_done(struct account_names *names);
 /* "root:docker" as a new string, numbers where there is no name; NULL when out of memory. */
 char *account_owner(const struct account_names *names, uid_t uid, gid_t gid);
 
+/* The number of a group; -1 when there is none of this name. */
+int account_find_group(const char *root, const char *name, int64_t *ret_gid, struct error *error);
+
 /* The name and home of a user, as new strings; both NULL when there is no such user. */
 int account_find_user(const char *root, uid_t uid, char **ret_name, char **ret_home,
 		      struct error *error);

@@ -14,7 +14,9 @@ struct gather_options {
 	const char
 		*config_file; /* --config-file of harden; NULL: the unit's own, else the default */
 	const char
-		*docker_version;  /* --docker-version, used where it cannot be found out; or NULL */
+		*docker_version; /* --docker-version, used where it cannot be found out; or NULL */
+	const char *image; /* the root of this process is this image (image_enter()); NULL: it is
+			    * the host. Then nobody is asked, and nothing is run */
 	unsigned timeout_seconds; /* longest wait for the bus and for the API together */
 	/* Work of the caller that does not need the facts; it is called while dockerd thinks about
 	 * its answer, which takes longer than everything else. An error of it ends the reading. */

@@ -47,3 +47,8 @@ enum tristate proc_syslog_socket(const char *root);
 /* YES when br_netfilter is loaded, built in, or there to be loaded for this kernel release. */
 int proc_br_netfilter(const char *root, const char *release, enum tristate *ret,
 		      struct error *error);
+
+/* The same for an image, by the kernels that are installed in it: YES if one of them has the
+ * module, NO if none does, UNKNOWN without any kernel, as in an image that is started with
+ * another's. */
+int proc_br_netfilter_of_image(const char *root, enum tristate *ret, struct error *error);

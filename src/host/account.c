@@ -145,6 +145,20 @@ char *account_owner(const struct account_names *names, uid_t uid, gid_t gid)
 	return strbuf_finish(&owner);
 }
 
+int account_find_group(const char *root, const char *name, int64_t *ret_gid, struct error *error)
+{
+	cleanup_text_file struct text_file groups = {.path = NULL};
+	struct field fields[FIELDS_MAX];
+	uint64_t gid = 0;
+
+	int r = read_table(root, "/etc/group", &groups, error);
+	if (r < 0)
+		return r;
+	bool found = find_name(&groups, name, fields) && field_number(&fields[2], &gid);
+	*ret_gid = found ? (int64_t)gid : -1;
+	return 0;
+}
+
 int account_find_user(const char *root, uid_t uid, char **ret_name, char **ret_home,
 		      struct error *error)
 {

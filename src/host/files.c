@@ -4,12 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "base/cleanup.h"
 #include "base/strbuf.h"
+#include "base/text.h"
+#include "core/unitfile.h"
 #include "host/account.h"
 #include "host/file.h"
 
+#define DEFAULT_DOCKER "/etc/default/docker"
+#define SYSCONFIG_DOCKER "/etc/sysconfig/docker"
 #define CERTS "/etc/docker/certs.d"
 /* A registry has three files; more than this is not certificates. */
 #define CERTS_MAX 4096
@@ -41,6 +46,23 @@ static void hide(struct survey *survey, const char *path)
 		survey->result = -ENOMEM;
 }
 
+/* What stands in its place and is something else, such as a link to /dev/null, is not that file. */
+static bool is_of_role(const char *role, mode_t mode)
+{
+	if (strcmp(role, "docker.sock") == 0 || strcmp(role, "containerd.sock") == 0)
+		return S_ISSOCK(mode);
+	return strcmp(role, "etc-docker") == 0 ? S_ISDIR(mode) : S_ISREG(mode);
+}
+
+/* Of what nobody would want to change that is not asked. */
+static bool is_fixed(const char *path, const struct stat *st)
+{
+	struct statvfs vfs;
+
+	return (st->st_uid || st->st_gid || st->st_mode & 0222) && statvfs(path, &vfs) == 0 &&
+	       vfs.f_flag & ST_RDONLY;
+}
+
 static int describe(struct survey *survey, struct file_facts *file)
 {
 	cleanup_free char *full = file_under(survey->root, file->path);
@@ -54,7 +76,12 @@ static int describe(struct survey *survey, struct file_facts *file)
 			hide(survey, file->path);
 		return 0;
 	}
+	if (!is_of_role(file->role, st.st_mode)) {
+		file->exists = NO;
+		return 0;
+	}
 	file->exists = YES;
+	file->fixed = is_fixed(full, &st);
 	file->uid = st.st_uid;
 	file->gid = st.st_gid;
 	file->mode = st.st_mode & 07777;
@@ -131,15 +158,57 @@ static void walk(struct survey *survey, const char *path,
 	}
 }
 
+static bool has_folder(struct survey *survey, const char *path)
+{
+	cleanup_free char *full = file_under(survey->root, path);
+	struct stat st;
+
+	if (!full)
+		survey->result = -ENOMEM;
+	return full && stat(full, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 static void add_certificate(struct survey *survey, const char *path)
 {
 	add(survey, "certs.d", path);
 }
 
-/* certs.d has a folder for each registry. */
+/* certs.d has a folder for each registry, in which nobody else may put another certificate. */
 static void add_registry(struct survey *survey, const char *path)
 {
+	if (has_folder(survey, path))
+		add(survey, "etc-docker", path);
 	walk(survey, path, add_certificate);
+}
+
+static void add_dropin(struct survey *survey, const char *path)
+{
+	if (text_ends_with(path, ".conf"))
+		add(survey, "drop-in", path);
+}
+
+/* Those of the service are known from systemd. */
+static void add_socket_dropins(struct survey *survey)
+{
+	for (size_t i = 0; i < unit_folder_count && survey->result == 0; i++) {
+		cleanup_strbuf struct strbuf folder = STRBUF_EMPTY;
+		if (strbuf_addf(&folder, "%s/docker.socket.d", unit_folders[i]) < 0)
+			survey->result = -ENOMEM;
+		else
+			walk(survey, folder.data, add_dropin);
+	}
+}
+
+/* The unit may have others than the two that CIS names; they decide as much. */
+static void add_environment(struct survey *survey)
+{
+	const struct unit_facts *unit = &survey->facts->unit;
+
+	for (size_t i = 0; i < unit->environment_file_count; i++) {
+		const char *path = unit->environment_files[i].file.path;
+		if (strcmp(path, DEFAULT_DOCKER) != 0 && strcmp(path, SYSCONFIG_DOCKER) != 0)
+			add(survey, "default-docker", path);
+	}
 }
 
 static void add_all(struct survey *survey, const struct files_named *named)
@@ -150,10 +219,14 @@ static void add_all(struct survey *survey, const struct files_named *named)
 	add_socket_unit(survey);
 	for (size_t i = 0; i < unit->dropin_paths.count; i++)
 		add(survey, "drop-in", unit->dropin_paths.items[i]);
+	add_socket_dropins(survey);
 	add(survey, "etc-docker", "/etc/docker");
 	add(survey, "daemon.json", named->config);
-	add(survey, "default-docker", "/etc/default/docker");
-	add(survey, "sysconfig-docker", "/etc/sysconfig/docker");
+	add(survey, "default-docker", DEFAULT_DOCKER);
+	add(survey, "sysconfig-docker", SYSCONFIG_DOCKER);
+	add_environment(survey);
+	if (has_folder(survey, CERTS))
+		add(survey, "etc-docker", CERTS);
 	walk(survey, CERTS, add_registry);
 	add(survey, "tlscacert", named->tlscacert);
 	add(survey, "tlscert", named->tlscert);

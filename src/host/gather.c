@@ -20,6 +20,7 @@
 #include "host/file.h"
 #include "host/files.h"
 #include "host/install.h"
+#include "host/package.h"
 #include "host/proc.h"
 #include "host/unit.h"
 #include "host/unitroot.h"
@@ -207,11 +208,13 @@ static int read_basics(struct gather *gather, struct error *error)
 	if (!localtime_r(&now, &local) || !strftime(date, sizeof date, "%Y-%m-%d", &local))
 		return error_set(error, -EOVERFLOW, "ask for", "the date", "it is out of range");
 	(void)snprintf(gather->release, sizeof gather->release, "%s", system.release);
-	facts->hostname = strdup(system.nodename);
+	const char *image = gather->options->image;
+	facts->hostname = strdup(image ? image : system.nodename);
+	facts->image = image ? strdup(image) : NULL;
 	facts->today = strdup(date);
 	facts->as_root = geteuid() == 0;
-	facts->systemd = proc_systemd("");
-	if (!facts->hostname || !facts->today)
+	facts->systemd = image ? UNKNOWN : proc_systemd("");
+	if (!facts->hostname || !facts->today || (image && !facts->image))
 		return error_set_oom(error);
 	return read_pending(facts, error);
 }
@@ -400,7 +403,7 @@ static int read_installation(struct gather *gather, struct error *error)
 		.unit = &facts->unit,
 		.process = &facts->process,
 		.dockerd_found = gather->binary,
-		.docker_host = secure_getenv("DOCKER_HOST"),
+		.docker_host = facts->image ? NULL : secure_getenv("DOCKER_HOST"),
 		.rootless_uid = gather->scan.rootless_uid,
 		.rootless_runs = gather->scan.rootless,
 	};
@@ -444,8 +447,10 @@ static int read_version(struct gather *gather, struct error *error)
 	struct error why = ERROR_NONE;
 	cleanup_free char *text = NULL;
 
-	int r = api_version(&gather->api, &text, error);
-	if (r == 0 && !text && gather->binary) {
+	int r = facts->image ? package_docker_version("", &text, error)
+			     : api_version(&gather->api, &text, error);
+	/* A program of an image may be another machine's, and is not to be trusted. */
+	if (r == 0 && !text && gather->binary && !facts->image) {
 		r = version_ask(gather->binary, deadline_in(gather, VERSION_SECONDS), &text, &why);
 		if (r < 0)
 			r = note(gather, &why, error);
@@ -541,7 +546,7 @@ static int read_data_root(struct gather *gather, struct error *error)
 	if (facts->daemon == DAEMON_ABSENT && facts->install != INSTALL_PACKAGE)
 		return 0;
 	int r = facts->info ? api_data_root(facts, error) : data_root_from_disk(gather, error);
-	if (r == 0 && facts->data_root.path)
+	if (r == 0 && facts->data_root.path && !facts->image)
 		facts->data_root.overlay2_possible =
 			dataroot_overlay2_possible("", facts->data_root.path);
 	return r;
@@ -568,7 +573,31 @@ static int work_meanwhile(struct gather *gather, struct error *error)
 	return options->meanwhile ? options->meanwhile(options->meanwhile_context, error) : 0;
 }
 
+/* ---- an image ---- */
+
+/* The command line at the first start, as systemd will read it. */
+static int read_image_unit(struct gather *gather, struct error *error)
+{
+	struct facts *facts = gather->facts;
+
+	return unitroot_read(NULL, gather->options->unit, &facts->unit, &facts->unseen, error);
+}
+
+static int read_image_kernel(struct gather *gather, struct error *error)
+{
+	return proc_br_netfilter_of_image("", &gather->facts->br_netfilter, error);
+}
+
 typedef int (*step)(struct gather *gather, struct error *error);
+
+static int take_steps(struct gather *gather, const step *steps, size_t count, struct error *error)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = steps[i](gather, error);
+	return r;
+}
 
 int gather_facts(const struct gather_options *options, struct facts *ret, struct error *error)
 {
@@ -592,14 +621,18 @@ int gather_facts(const struct gather_options *options, struct facts *ret, struct
 		read_data_root,          /* told in a reply, or by the folders */
 		read_containers,         /* their own files, and what they tell of the daemon */
 	};
+	static const step image_steps[] = {
+		read_basics, work_meanwhile, read_image_unit,   read_flags,
+		read_config, read_accounts,  read_image_kernel, read_installation,
+		read_files,  read_version,   read_data_root,
+	};
 	cleanup_facts struct facts facts = FACTS_EMPTY;
 	scoped(gather_done) struct gather gather = {.options = options, .facts = &facts};
 
-	for (size_t i = 0; i < array_size(steps); i++) {
-		int r = steps[i](&gather, error);
-		if (r < 0)
-			return r;
-	}
+	int r = options->image ? take_steps(&gather, image_steps, array_size(image_steps), error)
+			       : take_steps(&gather, steps, array_size(steps), error);
+	if (r < 0)
+		return r;
 	*ret = facts;
 	facts = FACTS_EMPTY;
 	return 0;

@@ -371,20 +371,16 @@ static int index_has_module(const char *folder, const char *index, const char *m
 	return 0;
 }
 
-int proc_br_netfilter(const char *root, const char *release, enum tristate *ret,
-		      struct error *error)
+/* Whether the module belongs to this kernel; UNKNOWN without a module tree. */
+static int kernel_has_br_netfilter(const char *root, const char *release, enum tristate *ret,
+				   struct error *error)
 {
 	static const char module[] = "/br_netfilter.ko";
+	cleanup_free char *modules = file_under(root, "/lib/modules/");
+	cleanup_free char *folder = modules ? file_under(modules, release) : NULL;
 	enum tristate builtin = UNKNOWN;
 	enum tristate loadable = UNKNOWN;
 
-	if (has_type(root, "/proc/sys/net/bridge", S_IFDIR)) {
-		*ret = YES;
-		return 0;
-	}
-
-	cleanup_free char *modules = file_under(root, "/lib/modules/");
-	cleanup_free char *folder = modules ? file_under(modules, release) : NULL;
 	if (!folder)
 		return error_set_oom(error);
 	int r = index_has_module(folder, "/modules.builtin", module, &builtin, error);
@@ -392,7 +388,44 @@ int proc_br_netfilter(const char *root, const char *release, enum tristate *ret,
 		r = index_has_module(folder, "/modules.dep", module, &loadable, error);
 	if (r == -ENOMEM)
 		return r;
-	/* Without a module tree nothing can be loaded that is not loaded already. */
-	*ret = builtin == YES || loadable == YES ? YES : NO;
+	*ret = builtin == YES || loadable == YES           ? YES
+	       : builtin == UNKNOWN && loadable == UNKNOWN ? UNKNOWN
+							   : NO;
 	return 0;
+}
+
+int proc_br_netfilter(const char *root, const char *release, enum tristate *ret,
+		      struct error *error)
+{
+	if (has_type(root, "/proc/sys/net/bridge", S_IFDIR)) {
+		*ret = YES;
+		return 0;
+	}
+
+	int r = kernel_has_br_netfilter(root, release, ret, error);
+	/* Without a module tree nothing can be loaded that is not loaded already. */
+	if (r == 0 && *ret == UNKNOWN)
+		*ret = NO;
+	return r;
+}
+
+int proc_br_netfilter_of_image(const char *root, enum tristate *ret, struct error *error)
+{
+	cleanup_free char *modules = file_under(root, "/lib/modules");
+	const struct dirent *entry;
+	int r = 0;
+
+	if (!modules)
+		return error_set_oom(error);
+	cleanup_closedir DIR *folder = opendir(modules);
+	*ret = UNKNOWN;
+	while (r == 0 && *ret != YES && folder && (entry = readdir(folder))) {
+		enum tristate has = UNKNOWN;
+		if (entry->d_name[0] == '.')
+			continue;
+		r = kernel_has_br_netfilter(root, entry->d_name, &has, error);
+		if (has != UNKNOWN)
+			*ret = has;
+	}
+	return r;
 }

@@ -19,6 +19,7 @@
 
 struct search {
 	const char *root;
+	bool running; /* the system that the files are of */
 	const char *unit;
 	struct unit_facts *facts;
 	struct strlist *unseen;
@@ -139,7 +140,7 @@ static int know_specifiers(struct search *search, struct error *error)
 		r = know_line(search, 'm', "/etc/machine-id");
 	if (r == 0)
 		r = know_release(search);
-	if (r == 0 && !*search->root)
+	if (r == 0 && search->running)
 		r = know_running(search);
 	const char *host = search->known.value['H'];
 	if (r == 0 && host) {
@@ -400,7 +401,8 @@ int unitroot_read(const char *root, const char *unit, struct unit_facts *ret,
 {
 	cleanup_facts struct facts facts = FACTS_EMPTY;
 	scoped(search_done) struct search search = {
-		.root = root,
+		.root = root ? root : "",
+		.running = root && !*root,
 		.unit = unit,
 		.facts = &facts.unit,
 		.unseen = unseen,

@@ -102,6 +102,61 @@ START_TEST(certificates_of_all_registries_are_listed)
 }
 END_TEST
 
+START_TEST(what_is_something_else_is_no_file)
+{
+	facts = FACTS_EMPTY;
+	tree_folder("/etc/default");
+	tree_link("/dev/null", "/etc/default/docker");
+	tree_folder("/etc/sysconfig/docker");
+	tree_write("/run/docker.sock", "");
+	tree_write("/etc/docker", "");
+	survey(&(struct files_named){.config = NULL});
+	ck_assert_int_eq(find("default-docker", 0)->exists, NO);
+	ck_assert_int_eq(find("sysconfig-docker", 0)->exists, NO);
+	ck_assert_int_eq(find("docker.sock", 0)->exists, NO);
+	ck_assert_int_eq(find("etc-docker", 0)->exists, NO);
+	facts_done(&facts);
+}
+END_TEST
+
+static bool has_path(const char *role, const char *path)
+{
+	for (size_t i = 0; i < facts.file_count; i++)
+		if (strcmp(facts.files[i].role, role) == 0 &&
+		    strcmp(facts.files[i].path, path) == 0)
+			return facts.files[i].exists == YES;
+	return false;
+}
+
+START_TEST(what_decides_as_much_is_listed_too)
+{
+	facts = FACTS_EMPTY;
+	tree_write("/etc/docker/certs.d/a/ca.crt", "");
+	tree_folder("/etc/docker/certs.d/a/folder");
+	tree_write("/etc/systemd/system/docker.socket.d/a.conf", "");
+	tree_write("/usr/lib/systemd/system/docker.socket.d/b.conf", "");
+	tree_write("/usr/lib/systemd/system/docker.socket.d/README", "");
+	tree_write("/etc/docker/env", "");
+	tree_write("/etc/default/docker", "");
+	facts.unit.environment_files = calloc(2, sizeof *facts.unit.environment_files);
+	facts.unit.environment_file_count = 2;
+	facts.unit.environment_files[0].file.path = strdup("/etc/default/docker");
+	facts.unit.environment_files[1].file.path = strdup("/etc/docker/env");
+	survey(&(struct files_named){.config = NULL});
+	ck_assert(has_path("etc-docker", "/etc/docker/certs.d"));
+	ck_assert(has_path("etc-docker", "/etc/docker/certs.d/a"));
+	ck_assert(has_path("certs.d", "/etc/docker/certs.d/a/ca.crt"));
+	ck_assert(!has_path("certs.d", "/etc/docker/certs.d/a/folder"));
+	ck_assert(has_path("drop-in", "/etc/systemd/system/docker.socket.d/a.conf"));
+	ck_assert(has_path("drop-in", "/usr/lib/systemd/system/docker.socket.d/b.conf"));
+	ck_assert(!has_path("drop-in", "/usr/lib/systemd/system/docker.socket.d/README"));
+	ck_assert(has_path("default-docker", "/etc/docker/env"));
+	ck_assert(has_path("default-docker", "/etc/default/docker"));
+	ck_assert_ptr_eq(&missing, find("default-docker", 2));
+	facts_done(&facts);
+}
+END_TEST
+
 START_TEST(what_is_not_permitted_is_one_sentence)
 {
 	facts = FACTS_EMPTY;
@@ -132,6 +187,8 @@ int main(void)
 		owner_and_mode_are_read,
 		masked_units_are_no_files,
 		certificates_of_all_registries_are_listed,
+		what_is_something_else_is_no_file,
+		what_decides_as_much_is_listed_too,
 		what_is_not_permitted_is_one_sentence,
 		NULL,
 	};
