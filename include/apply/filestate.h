@@ -20,6 +20,7 @@ struct xattr {
 struct filestate {
 	bool exists; /* when false, nothing else is set */
 	bool folder; /* then there are only attributes */
+	bool socket; /* the same, and no extended ones: those of a socket cannot be reached */
 	char *data;  /* terminated; NULL for a folder, or where it was not asked for */
 	size_t length;
 	char sha256[SHA256_HEX_SIZE]; /* of the bytes; "" for a folder */
@@ -34,14 +35,15 @@ struct filestate {
 void filestate_done(struct filestate *state);
 #define cleanup_filestate scoped(filestate_done)
 
-/* Reads what is at path, a regular file of at most CONFIG_SIZE_MAX bytes or a folder; symlinks are
- * followed. Nothing there (or a dangling link): exists is false. A file that cannot be opened is an
- * error here, and so is a FIFO, socket or device. File systems without extended attributes give
- * none. A file that somebody changes meanwhile is read again; -EAGAIN when that does not end. */
+/* Reads what is at path, a regular file of at most CONFIG_SIZE_MAX bytes, a folder or a socket;
+ * symlinks are followed. Nothing there (or a dangling link): exists is false. A file that cannot be
+ * opened is an error here, and so is a FIFO or device. File systems without extended attributes
+ * give none. A file that somebody changes meanwhile is read again; -EAGAIN when that does not end.
+ */
 int filestate_read(const char *path, struct filestate *ret, struct error *error);
 
-/* The attributes alone (folder, uid, gid, mode, mtime, xattrs) of what is open at fd; path is for
- * messages. */
+/* The attributes alone (folder, socket, uid, gid, mode, mtime, xattrs) of what is open at fd, a
+ * socket with O_PATH; path is for messages. */
 int filestate_read_attributes(int fd, const char *path, struct filestate *ret, struct error *error);
 
 /* Security labels and the like, which the kernel gives to each new file by itself: a file that has
@@ -59,7 +61,7 @@ int filestate_copy(const struct filestate *state, struct filestate *ret, struct 
 int filestate_with_bytes(const struct filestate *state, const char *bytes, size_t length,
 			 struct filestate *ret, struct error *error);
 
-/* Both absent, both folders, or the same bytes (by their hashes). */
+/* Both absent, both folders, both sockets, or the same bytes (by their hashes). */
 bool filestate_same_content(const struct filestate *a, const struct filestate *b);
 
 /* The same content, owner, mode and extended attributes (of those that the kernel gives, only ones

@@ -15,7 +15,8 @@ struct transaction_options {
 	const struct store *store; /* locked */
 	unsigned timeout_seconds;  /* longest wait for a job or for the daemon */
 	bool no_restart;           /* files only */
-	int interrupt_fd;          /* see struct wait */
+	bool offline;     /* of an image: there is no systemd and no daemon to be told anything */
+	int interrupt_fd; /* see struct wait */
 	const struct progress *progress;
 	const char *config_file; /* as in struct gather_options; NULL */
 	bool incomplete;         /* something that the profile wants was left out of it */

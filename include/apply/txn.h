@@ -49,6 +49,14 @@ struct expectation {
 	enum effect effect;
 };
 
+/* A log service that is restarted with the files: its address is open before dockerd is told to log
+ * there, and closed after dockerd was told not to. */
+struct txn_listener {
+	char *unit;       /* "rsyslog.service"; NULL: there is none */
+	char *address;    /* "tcp://127.0.0.1:514" */
+	char *invocation; /* InvocationID of the unit before; NULL unknown */
+};
+
 /* A container, by what is needed to start it again. */
 struct txn_container {
 	char *id;
@@ -64,8 +72,8 @@ struct txn_containers {
 struct txn {
 	char *id; /* sorts by time */
 	enum txn_kind kind;
-	char *of; /* which one a rollback undoes; else NULL */
 	enum txn_state state;
+	char *of;       /* which one a rollback undoes; else NULL */
 	char *result;   /* applied, incomplete, rolled-back, …; NULL until it is known */
 	char *error;    /* why it did not work; NULL */
 	char *started;  /* UTC, "2026-11-23T21:44:55Z" */
@@ -80,10 +88,12 @@ struct txn {
 	char *invocation;         /* InvocationID of the unit before; NULL unknown */
 	enum plan_action action;
 	bool units_changed; /* a file of systemd's is among the files: daemon-reload */
+	bool live_restore;  /* what a reload switches it to, where action has one */
+	bool stops;         /* the running containers are stopped before the restart */
 	/* The unit's command line once systemd has read the files, the program first; empty where
 	 * it does not change. Not in the record: whoever undoes has no use for it. */
 	struct strlist command_line;
-	bool live_restore;           /* what a reload switches it to, where action has one */
+	struct txn_listener listener;
 	struct strlist folders;      /* created for the files, parents first */
 	struct strlist folders_left; /* of a rollback: created by what it undoes, parents first;
 				      * removed at the end where they are empty */
@@ -94,7 +104,6 @@ struct txn {
 	/* Containers that were up before, in the order in which they had been started. Whatever
 	 * becomes of the transaction, undoing it leaves none of them down. */
 	struct txn_containers running;
-	bool stops;                   /* they are stopped before the restart */
 	struct txn_containers starts; /* started after it, in this order */
 };
 

@@ -168,7 +168,8 @@ int filestate_read_attributes(int fd, const char *path, struct filestate *ret, s
 	state.gid = st.st_gid;
 	state.mode = st.st_mode & 07777;
 	state.mtime = st.st_mtim;
-	int r = read_xattrs(fd, path, &state, error);
+	state.socket = S_ISSOCK(st.st_mode);
+	int r = state.socket ? 0 : read_xattrs(fd, path, &state, error);
 	if (r < 0)
 		return r;
 	*ret = state;
@@ -243,11 +244,14 @@ static int read_once(const char *path, struct filestate *ret, struct error *erro
 
 	if (stat(path, &before) < 0)
 		return without_stat(path, ret, error);
-	int r = S_ISDIR(before.st_mode) ? 0 : read_bytes(path, &bytes, error);
+	bool socket = S_ISSOCK(before.st_mode);
+	int r = socket || S_ISDIR(before.st_mode) ? 0 : read_bytes(path, &bytes, error);
 	if (r < 0)
 		return r;
 
-	cleanup_close int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	/* A socket cannot be opened otherwise. */
+	cleanup_close int fd = open(path, socket ? O_PATH | O_CLOEXEC
+						 : O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
 		return -EAGAIN;
 	if (fd < 0)
@@ -323,6 +327,7 @@ static int copy_attributes(const struct filestate *state, struct filestate *copy
 {
 	copy->exists = state->exists;
 	copy->folder = state->folder;
+	copy->socket = state->socket;
 	copy->uid = state->uid;
 	copy->gid = state->gid;
 	copy->mode = state->mode;
@@ -354,8 +359,9 @@ int filestate_with_bytes(const struct filestate *state, const char *bytes, size_
 {
 	cleanup_filestate struct filestate copy = {.exists = false};
 
-	if (state->folder)
-		return error_set(error, -EISDIR, "write", NULL, "this is a folder, not a file");
+	if (state->folder || state->socket)
+		return error_set(error, -EISDIR, "write", NULL, "this is a %s, not a file",
+				 state->folder ? "folder" : "socket");
 	int r = copy_attributes(state, &copy, error);
 	if (r < 0)
 		return r;
@@ -377,7 +383,8 @@ bool filestate_same_content(const struct filestate *a, const struct filestate *b
 {
 	if (!a->exists || !b->exists)
 		return a->exists == b->exists;
-	return a->folder == b->folder && (a->folder || strcmp(a->sha256, b->sha256) == 0);
+	return a->folder == b->folder && a->socket == b->socket &&
+	       (a->folder || a->socket || strcmp(a->sha256, b->sha256) == 0);
 }
 
 /* Whether b has the same value for each of a's attributes. */

@@ -7,6 +7,7 @@
 
 #include "apply/containers.h"
 #include "apply/journal.h"
+#include "apply/listener.h"
 #include "apply/run.h"
 #include "apply/switch.h"
 #include "apply/wait.h"
@@ -103,6 +104,8 @@ static int prepare(void *context, struct error *error)
 	if (r == 0)
 		r = look_at_unit(run, error);
 	if (r == 0)
+		r = listener_look(run, error);
+	if (r == 0)
 		r = store_add(run->options->store, run->txn, error);
 	if (r < 0)
 		return r;
@@ -173,12 +176,17 @@ static int tell_systemd(struct run *run, struct error *error)
 {
 	int r = check_interrupt(run, error);
 
-	if (r == 0 && run->txn->units_changed && run->txn->daemon != DAEMON_ABSENT)
+	if (r == 0 && run->txn->units_changed && !run->options->offline &&
+	    run->txn->daemon != DAEMON_ABSENT)
 		r = daemon_phase(&run->daemon, PHASE_RELOAD, "systemctl daemon-reload",
 				 reload_units, run, error);
-	if (r == 0 && run->txn->command_line.count && run->txn->daemon != DAEMON_ABSENT)
+	if (r == 0 && run->txn->command_line.count && !run->options->offline &&
+	    run->txn->daemon != DAEMON_ABSENT)
 		r = daemon_phase(&run->daemon, PHASE_RELOAD, "check the command line",
 				 check_command_line, run, error);
+	/* Going there, the log's listener comes before the daemon; going back, after it. */
+	if (r == 0 && run->txn->kind == TXN_APPLY)
+		r = listener_open(run, error);
 	return r;
 }
 
@@ -456,7 +464,8 @@ static bool is_incomplete(const struct forward *forward)
 	const struct run *run = forward->run;
 	const struct report *report = run->report;
 	bool pending = run->txn->kind == TXN_APPLY &&
-		       (run->options->incomplete || run->txn->daemon != DAEMON_RUNNING);
+		       (run->options->incomplete ||
+			(run->txn->daemon != DAEMON_RUNNING && !run->options->offline));
 
 	for (size_t i = 0; i < report->proof_count; i++)
 		pending |= report->proofs[i] == PROOF_PENDING;
@@ -483,6 +492,8 @@ static int carry_out(struct forward *forward, struct error *error)
 
 	if (r == 0)
 		r = act(run, error);
+	if (r == 0 && run->txn->kind == TXN_ROLLBACK)
+		r = listener_close(run, error);
 	if (r == 0 && run->txn->action != ACTION_NONE) {
 		r = save_state(run, TXN_RESTARTED, error);
 		if (r == 0)

@@ -296,6 +296,10 @@ static int fill_from_plan(struct txn *txn, const struct plan *plan, const struct
 	if (r == 0)
 		r = copy_list(&plan->command_line, &txn->command_line, error);
 	txn->action = plan->action;
+	if (r == 0)
+		r = copy_text(&txn->listener.unit, plan->listener.unit, error);
+	if (r == 0)
+		r = copy_text(&txn->listener.address, plan->listener.address, error);
 	txn->live_restore = !plan->release;
 	txn->stops = plan->stops;
 	for (size_t i = 0; r == 0 && i < plan->file_count; i++)
@@ -591,6 +595,10 @@ static int fill_from_done(struct txn *txn, const struct txn *done, const struct 
 	const char *edited = NULL;
 	int r = copy_text(&txn->of, done->id, error);
 
+	if (r == 0)
+		r = copy_text(&txn->listener.unit, done->listener.unit, error);
+	if (r == 0)
+		r = copy_text(&txn->listener.address, done->listener.address, error);
 	for (size_t i = done->file_count; r == 0 && i > 0; i--)
 		r = add_reverse(txn, &done->files[i - 1], &edited, differences, error);
 	if (r == 0 && edited && !options->force)

@@ -7,6 +7,7 @@
 
 #include "apply/containers.h"
 #include "apply/journal.h"
+#include "apply/listener.h"
 #include "apply/run.h"
 #include "apply/switch.h"
 #include "base/text.h"
@@ -100,6 +101,8 @@ static int restore_daemon(struct run *run, bool told, struct error *error)
 	const struct txn *txn = run->txn;
 	struct unit_moment moment;
 
+	if (run->options->offline)
+		return 0;
 	int r = txn->units_changed && txn->daemon != DAEMON_ABSENT
 			? daemon_reload_units(&run->daemon, error)
 			: 0;
@@ -132,7 +135,7 @@ static int restore_containers(struct run *run, bool told, struct error *error)
 	cleanup_strlist struct strlist gone = {.items = NULL};
 
 	if (!told || txn->daemon != DAEMON_RUNNING || !txn->running.count ||
-	    run->options->no_restart)
+	    run->options->no_restart || run->options->offline)
 		return 0;
 	int r = containers_start(&run->daemon, &txn->running, !txn->stops, &gone, error);
 	for (size_t i = 0; r == 0 && i < gone.count; i++)
@@ -162,8 +165,15 @@ static int undo(void *context, struct error *error)
 	if (r < 0)
 		return r;
 	undo->files_back = true;
-	r = restore_daemon(undo->run, undo->told, error);
-	return r < 0 ? r : restore_containers(undo->run, undo->told, error);
+	if (undo->run->txn->kind == TXN_ROLLBACK)
+		r = listener_reopen(undo->run, error);
+	if (r == 0)
+		r = restore_daemon(undo->run, undo->told, error);
+	if (r == 0)
+		r = restore_containers(undo->run, undo->told, error);
+	if (r == 0 && undo->run->txn->kind == TXN_APPLY)
+		r = listener_undo(undo->run, error);
+	return r;
 }
 
 /* What is where, and what to type. */

@@ -96,7 +96,8 @@ bool txn_keeps_bytes(const struct txn_file *file, enum txn_version version)
 {
 	const struct filestate *state = version == TXN_BEFORE ? &file->before : &file->after;
 
-	return state->exists && !state->folder && (file->action != FILE_MODE || file->config);
+	return state->exists && !state->folder && !state->socket &&
+	       (file->action != FILE_MODE || file->config);
 }
 
 static void txn_file_done(struct txn_file *file)
@@ -180,6 +181,9 @@ void txn_done(struct txn *txn)
 	free(txn->socket);
 	free(txn->invocation);
 	strlist_done(&txn->command_line);
+	free(txn->listener.unit);
+	free(txn->listener.address);
+	free(txn->listener.invocation);
 	strlist_done(&txn->folders);
 	strlist_done(&txn->folders_left);
 	for (size_t i = 0; i < txn->file_count; i++)
@@ -280,9 +284,11 @@ static json_t *filestate_json(const struct filestate *state)
 		return take_ptr(object);
 	if (r == 0)
 		r = put(object, "folder", json_boolean(state->folder));
-	if (r == 0 && !state->folder)
+	if (r == 0 && state->socket)
+		r = put(object, "socket", json_true());
+	if (r == 0 && !state->folder && !state->socket)
 		r = put(object, "sha256", json_string(state->sha256));
-	if (r == 0 && !state->folder)
+	if (r == 0 && !state->folder && !state->socket)
 		r = put(object, "size", json_integer((json_int_t)state->length));
 	if (r == 0)
 		r = put(object, "uid", json_integer(state->uid));
@@ -352,6 +358,18 @@ static json_t *expectations_json(const struct txn *txn)
 	return take_ptr(array);
 }
 
+static json_t *listener_json(const struct txn_listener *listener)
+{
+	json_auto_t *object = json_object();
+	int r = put(object, "unit", text_json(listener->unit));
+
+	if (r == 0)
+		r = put(object, "address", text_json(listener->address));
+	if (r == 0)
+		r = put(object, "invocation", text_json(listener->invocation));
+	return r < 0 ? NULL : take_ptr(object);
+}
+
 static json_t *containers_json(const struct txn_containers *list)
 {
 	json_auto_t *array = json_array();
@@ -414,6 +432,8 @@ static int put_work(json_t *object, const struct txn *txn)
 		r = put(object, "units_changed", json_boolean(txn->units_changed));
 	if (r == 0)
 		r = put(object, "live_restore", json_boolean(txn->live_restore));
+	if (r == 0 && txn->listener.unit)
+		r = put(object, "listener", listener_json(&txn->listener));
 	if (r == 0)
 		r = put(object, "folders", list_json(&txn->folders));
 	if (r == 0)

@@ -362,8 +362,10 @@ static int get_filestate(const struct node *parent, const char *name, struct fil
 	static const char *const absent[] = {"exists"};
 	static const char *const folder[] = {"exists", "folder", "uid",   "gid",
 					     "mode",   "mtime",  "xattrs"};
-	static const char *const file[] = {"exists", "folder", "uid",    "gid", "mode",
-					   "mtime",  "xattrs", "sha256", "size"};
+	static const char *const socket[] = {"exists", "folder", "socket", "uid",
+					     "gid",    "mode",   "mtime",  "xattrs"};
+	static const char *const file[] = {"exists", "folder", "uid",    "gid",  "mode",
+					   "mtime",  "xattrs", "sha256", "size", "socket"};
 	const json_t *value = NULL;
 	struct node node = child_of(parent, name, NO_INDEX);
 
@@ -378,7 +380,12 @@ static int get_filestate(const struct node *parent, const char *name, struct fil
 		r = get_bool(&node, "folder", &state->folder);
 	if (r == 0 && state->folder)
 		r = enter(&node, value, folder, array_size(folder));
-	if (r == 0 && !state->folder)
+	/* Only of a socket it is there. */
+	if (r == 0 && json_object_get(value, "socket"))
+		r = get_bool(&node, "socket", &state->socket);
+	if (r == 0 && state->socket)
+		r = enter(&node, value, socket, array_size(socket));
+	if (r == 0 && !state->folder && !state->socket)
 		r = get_content(&node, state);
 	if (r == 0)
 		r = get_id(&node, "uid", &state->uid);
@@ -644,6 +651,23 @@ static int get_action(const struct node *node, enum plan_action *ret)
 	return r;
 }
 
+/* Most have none. */
+static int get_listener(const struct node *node, struct txn_listener *ret)
+{
+	static const char *const names[] = {"unit", "address", "invocation"};
+	const json_t *value = json_object_get(node->object, "listener");
+	struct node child = child_of(node, "listener", NO_INDEX);
+
+	if (!value)
+		return 0;
+	int r = enter(&child, value, names, array_size(names));
+	if (r == 0)
+		r = get_text(&child, "unit", &ret->unit);
+	if (r == 0)
+		r = get_text(&child, "address", &ret->address);
+	return r < 0 ? r : get_optional_text(&child, "invocation", &ret->invocation);
+}
+
 static int get_work(const struct node *node, struct txn *txn)
 {
 	int r = get_text(node, "unit", &txn->unit);
@@ -659,6 +683,8 @@ static int get_work(const struct node *node, struct txn *txn)
 		r = get_bool(node, "units_changed", &txn->units_changed);
 	if (r == 0)
 		r = get_bool(node, "live_restore", &txn->live_restore);
+	if (r == 0)
+		r = get_listener(node, &txn->listener);
 	if (r == 0)
 		r = get_folders(node, "folders", &txn->folders);
 	if (r == 0)
@@ -698,8 +724,8 @@ int txn_from_json(const json_t *document, const char *path, struct txn *ret, str
 		"result",       "error",   "started",       "finished",     "user",
 		"uid",          "profile", "unit",          "socket",       "daemon",
 		"invocation",   "action",  "units_changed", "live_restore", "folders",
-		"folders_left", "files",   "expectations",  "running",      "stops",
-		"starts",
+		"folders_left", "files",   "expectations",  "listener",     "running",
+		"stops",        "starts",
 	};
 	cleanup_txn struct txn txn = {.id = NULL};
 	struct node node = {.path = path, .error = error};

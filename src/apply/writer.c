@@ -163,6 +163,9 @@ static int check_target(const struct statx *stx, const char *path, struct error 
 	if (S_ISLNK(stx->stx_mode))
 		return error_set(error, -ELOOP, "check", path,
 				 "this is a symbolic link; the file that it leads to is needed");
+	/* Of a socket, as of a folder, only owner and mode change. */
+	if (S_ISSOCK(stx->stx_mode))
+		return 0;
 	if (!folder && !S_ISREG(stx->stx_mode))
 		return error_set(error, -EINVAL, "check", path,
 				 "this is neither a file nor a folder; move it away");
@@ -204,7 +207,7 @@ int writer_check(const char *path, struct error *error)
 		return failed(-r, "check", path, error);
 	if (r == 0) {
 		r = check_target(&stx, path, error);
-		if (r == 0 && S_ISDIR(stx.stx_mode))
+		if (r == 0 && (S_ISDIR(stx.stx_mode) || S_ISSOCK(stx.stx_mode)))
 			return check_mount(path, path, error);
 		if (r < 0)
 			return r;
@@ -310,8 +313,31 @@ static int set_attributes(int fd, const char *path, const struct filestate *stat
 	return r < 0 ? r : check_kept(fd, path, state, error);
 }
 
+/* By its place in /proc, because fchmod() does not take what was opened with O_PATH. */
+static int set_socket_attributes(const char *path, const struct filestate *state,
+				 struct error *error)
+{
+	cleanup_close int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char place[32];
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return failed(errno, "set attributes of", path, error);
+	if (!S_ISSOCK(st.st_mode))
+		return error_set(error, -ENOTSOCK, "set attributes of", path,
+				 "this is no socket any more");
+	(void)snprintf(place, sizeof place, "/proc/self/fd/%d", fd);
+	if (fchownat(fd, "", state->uid, state->gid, AT_EMPTY_PATH) < 0)
+		return failed(errno, "set owner of", path, error);
+	if (chmod(place, state->mode) < 0)
+		return failed(errno, "set mode of", path, error);
+	return 0;
+}
+
 int writer_set_attributes(const char *path, const struct filestate *state, struct error *error)
 {
+	if (state->exists && state->socket)
+		return set_socket_attributes(path, state, error);
 	cleanup_close int fd =
 		open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;

@@ -18,6 +18,8 @@ static const char document_text[] =
 	" \"socket\": \"/run/docker.sock\", \"daemon\": \"running\","
 	" \"invocation\": \"0123456789abcdef0123456789abcdef\", \"action\": \"reload+restart\","
 	" \"units_changed\": true, \"live_restore\": true,"
+	" \"listener\": {\"unit\": \"rsyslog.service\", \"address\": \"tcp://[::1]:514\","
+	" \"invocation\": null},"
 	" \"folders\": [\"/etc/docker\", {\"hex\": \"2fff\"}], \"folders_left\": [\"/etc/old\"],"
 	" \"files\": [{\"path\": \"/etc/docker/daemon.json\", \"target\": \"/srv/docker/d.json\","
 	" \"temporary\": \"/srv/docker/.d.json.harden-new\", \"action\": \"modify\","
@@ -32,7 +34,12 @@ static const char document_text[] =
 	" \"action\": \"mode\", \"config\": false,"
 	" \"before\": {\"exists\": true, \"folder\": true, \"uid\": 1, \"gid\": 2,"
 	" \"mode\": \"7777\", \"mtime\": {\"seconds\": 0, \"nanoseconds\": 0}, \"xattrs\": []},"
-	" \"after\": {\"exists\": false}}],"
+	" \"after\": {\"exists\": false}},"
+	" {\"path\": \"/run/docker.sock\", \"target\": \"/run/docker.sock\","
+	" \"temporary\": null, \"action\": \"mode\", \"config\": false,"
+	" \"before\": {\"exists\": true, \"folder\": false, \"socket\": true, \"uid\": 0,"
+	" \"gid\": 5, \"mode\": \"0666\", \"mtime\": {\"seconds\": 0, \"nanoseconds\": 0},"
+	" \"xattrs\": []}, \"after\": {\"exists\": false}}],"
 	" \"expectations\": [{\"key\": \"icc\", \"before\": null, \"wanted\": {\"a\": [1.5]},"
 	" \"effect\": \"containers\"}, {\"key\": \"bip\", \"effect\": \"none\"}],"
 	" \"running\": [{\"id\": \"" DIGEST "\", \"name\": \"web\", \"paused\": true}],"
@@ -81,6 +88,9 @@ START_TEST(every_member_is_read)
 	ck_assert_int_eq(txn.action, ACTION_RELOAD_RESTART);
 	ck_assert(txn.units_changed);
 	ck_assert(txn.live_restore);
+	ck_assert_str_eq(txn.listener.unit, "rsyslog.service");
+	ck_assert_str_eq(txn.listener.address, "tcp://[::1]:514");
+	ck_assert_ptr_null(txn.listener.invocation);
 	ck_assert_uint_eq(txn.folders.count, 2);
 	ck_assert_str_eq(txn.folders.items[1], "/\xff");
 	ck_assert_uint_eq(txn.folders_left.count, 1);
@@ -102,7 +112,8 @@ START_TEST(every_member_of_a_file_is_read)
 	json_auto_t *value = document();
 
 	ck_assert_int_eq(read_record(value), 0);
-	ck_assert_uint_eq(txn.file_count, 2);
+	ck_assert_uint_eq(txn.file_count, 3);
+	ck_assert(txn.files[2].before.socket);
 	const struct txn_file *file = &txn.files[0];
 	ck_assert_str_eq(file->path, "/etc/docker/daemon.json");
 	ck_assert_str_eq(file->target, "/srv/docker/d.json");
@@ -226,6 +237,12 @@ static const struct {
 	{"files.0.before.exists", "false", "files[0].before.folder does not belong there"},
 	{"files.0.before.folder", "true", "files[0].before.sha256 does not belong there"},
 	{"files.1.before.folder", "false", "files[1].before.sha256 is missing"},
+	{"files.2.before.socket", "1", "files[2].before.socket is neither"},
+	{"files.2.before.socket", "false", "files[2].before.sha256 is missing"},
+	{"files.2.before.size", "1", "files[2].before.size does not belong there"},
+	{"listener", "[]", "listener is no object"},
+	{"listener.unit", "\"\"", "listener.unit is empty"},
+	{"listener.port", "514", "listener.port does not belong there"},
 	{"files.0.before.sha256", "\"abc\"", "files[0].before.sha256 is no SHA-256"},
 	{"files.0.before.size", "-1", "files[0].before.size is no number"},
 	{"files.0.before.size", "99999999999", "files[0].before.size is no number"},

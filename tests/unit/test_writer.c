@@ -8,7 +8,9 @@
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
@@ -702,6 +704,34 @@ START_TEST(ordinary_files_and_folders_pass)
 }
 END_TEST
 
+START_TEST(a_socket_has_owner_and_mode)
+{
+	cleanup_filestate struct filestate state = {.exists = false};
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	struct stat st;
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	(void)snprintf(name.sun_path, sizeof name.sun_path, "%s", tree_path("/socket"));
+	ck_assert_int_eq(bind(fd, (const struct sockaddr *)&name, sizeof name), 0);
+	ck_assert_int_eq(chmod(name.sun_path, 0666), 0);
+	ck_assert_int_eq(check_named("/socket"), 0);
+	ck_assert_int_eq(filestate_read(name.sun_path, &state, &error), 0);
+	ck_assert(state.exists && state.socket && !state.folder);
+	ck_assert_uint_eq(state.mode, 0666);
+	ck_assert_ptr_null(state.data);
+	state.mode = 0640;
+	ck_assert_msg(writer_set_attributes(name.sun_path, &state, &error) == 0, "%s", error.text);
+	ck_assert_int_eq(stat(name.sun_path, &st), 0);
+	ck_assert_uint_eq(st.st_mode, S_IFSOCK | 0640);
+
+	/* What has taken its place is left alone. */
+	ck_assert_int_eq(unlink(name.sun_path), 0);
+	tree_write("/socket", "");
+	ck_assert_int_eq(writer_set_attributes(name.sun_path, &state, &error), -ENOTSOCK);
+	(void)close(fd);
+}
+END_TEST
+
 START_TEST(other_kinds_do_not_pass)
 {
 	tree_write("/a", "");
@@ -840,6 +870,7 @@ int main(void)
 		a_replacement_that_fails_leaves_the_old,
 		a_link_is_made_and_replaced,
 		ordinary_files_and_folders_pass,
+		a_socket_has_owner_and_mode,
 		other_kinds_do_not_pass,
 		what_is_immutable_is_named_with_the_way_out,
 		mounts_are_in_the_way,
