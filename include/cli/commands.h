@@ -1,6 +1,7 @@
 /* The commands of harden: one file each. A command returns its exit status. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "cli/options.h"
@@ -10,6 +11,7 @@ struct command {
 	const char *arguments; /* for the help, "" when there are none */
 	const char *help;
 	size_t arguments_max;
+	bool changes; /* it may change the host: its document has a result */
 	int (*run)(const struct options *options);
 };
 

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "core/profile.h"
 #include "core/request.h"
 
 /* Exit statuses, the same in every command. */
@@ -43,6 +44,8 @@ struct options {
 	const char *config_file;
 	const char *unit;
 	const char *docker_version;
+	const char *root;       /* an OS image to work on; NULL: this host */
+	struct profile *loaded; /* with root: the profile, read before the image was entered */
 	unsigned timeout_seconds;
 	bool dry_run;
 	bool yes;

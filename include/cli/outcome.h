@@ -34,3 +34,7 @@ bool outcome_say(const struct options *options, const struct strbuf *text);
 /* Nothing was changed, because of `error`: says so, with --json in a document. Returns
  * EXIT_TROUBLE. */
 int outcome_refused(const struct options *options, const char *command, const struct error *error);
+
+/* The command that takes it back, as a line; nothing without an id. */
+void outcome_put_way_back(const struct paper *paper, const char *label,
+			  const struct options *options, const char *id);

@@ -44,6 +44,9 @@ struct daemon_change {
 	bool release;          /* of reload+restart: live-restore goes off after, not on before */
 	const struct strlist *stopped; /* names of containers stopped before a restart … */
 	const struct strlist *started; /* … and of those started after it */
+	const char *listener;          /* a log service that is restarted with it; NULL */
+	const char *address;           /* that it opens or closes */
+	bool closes;
 };
 
 /* The same for people, and what it does to what runs. */
@@ -52,6 +55,9 @@ void show_action(const struct paper *paper, const struct facts *facts,
 
 /* The plan as the document of harden-json(5). A new reference, NULL when out of memory. */
 json_t *show_plan_json(const char *command, const struct plan *plan, const struct facts *facts);
+
+/* The log service that is restarted: an object, or null without a unit. */
+json_t *show_listener_json(const char *unit, const char *address);
 
 /* The audit, in four forms. Text is at most 80 columns wide. */
 int show_check_text(struct strbuf *out, const struct check *check, const struct plan *plan,

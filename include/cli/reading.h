@@ -14,3 +14,7 @@ int reading_plan(const struct options *options, struct facts *ret_facts, struct 
 /* The facts alone; unit NULL: that of the options. */
 int reading_facts(const struct options *options, const char *unit, struct facts *ret,
 		  struct error *error);
+
+/* With --root: reads the profile into options->loaded, and makes the image the root of this
+ * process. */
+int reading_enter(const struct options *options, struct error *error);

@@ -51,7 +51,7 @@ static bool waits(const struct work *work, const struct setting *setting)
 {
 	enum proof proof = proof_for(work, setting->row->key);
 
-	if (setting->effect == EFFECT_NONE || proof == PROOF_GOOD)
+	if (setting->effect == EFFECT_NONE || proof == PROOF_GOOD || work->options->root)
 		return false;
 	/* A daemon that is not told anything goes on as before. */
 	return proof == PROOF_PENDING || work->facts.daemon != DAEMON_RUNNING ||
@@ -107,7 +107,10 @@ static void put_headline(const struct work *work, const struct paper *paper)
 	else
 		(void)strbuf_addf(&text, "Applied %zu setting%s; ", applied,
 				  applied == 1 ? "" : "s");
-	if (applied && !pending)
+	if (applied && work->options->root)
+		(void)strbuf_addf(&text, "%s in force from the first start of dockerd on.",
+				  applied == 1 ? "it is" : "they are");
+	else if (applied && !pending)
 		(void)strbuf_adds(&text,
 				  applied == 1 ? "it is in force." : "all of them are in force.");
 	else if (applied && pending == applied)
@@ -222,11 +225,7 @@ static void put_result(const struct work *work, const struct paper *paper)
 	put_skipped(work, paper);
 	put_uncovered(work, paper);
 	outcome_put_notes(paper, &work->report);
-	if (work->report.id) {
-		paper_put(paper, "To go back: harden rollback ");
-		paper_put(paper, work->report.id);
-		paper_end_line(paper);
-	}
+	outcome_put_way_back(paper, "To go back", work->options, work->report.id);
 }
 
 /* The plan, before the question. */
@@ -386,7 +385,7 @@ static int apply(struct work *work)
 	if (plan->obstacles.count)
 		(void)error_set(&error, -EINVAL, "apply", NULL, "it cannot be carried out: %s",
 				plan->obstacles.items[0]);
-	else if (!plan->file_count && plan->action == ACTION_NONE)
+	else if (!plan->file_count && plan->action == ACTION_NONE && !plan->listener.unit)
 		return leave_unchanged(work);
 	/* What cannot be done is not asked about. */
 	bool possible = !error.code && draft(work, &error) == 0;

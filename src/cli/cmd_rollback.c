@@ -166,6 +166,9 @@ static int put_plan(const struct work *work, const struct paper *paper, struct e
 	const struct daemon_change change = {
 		.action = planned_action(work),
 		.keeps_containers = keeps_containers(work),
+		.listener = work->options->no_restart ? NULL : txn->listener.unit,
+		.address = txn->listener.address,
+		.closes = true,
 		.release = !txn->live_restore,
 		.stopped = &stopped,
 		.started = &started,
@@ -263,11 +266,7 @@ static void put_result(const struct work *work, const struct paper *paper)
 		paper_wrap(paper, 0, 0,
 			   "The user dockremap and its id ranges, which dockerd created, stay.");
 	outcome_put_notes(paper, &work->report);
-	if (work->report.id) {
-		paper_put(paper, "To undo this: harden rollback ");
-		paper_put(paper, work->report.id);
-		paper_end_line(paper);
-	}
+	outcome_put_way_back(paper, "To undo this", work->options, work->report.id);
 }
 
 static json_t *files_json(const struct work *work)
@@ -297,6 +296,9 @@ static void output_document(const struct work *work)
 		    json_object_set_new(document, "files", files_json(work)) == 0 &&
 		    json_object_set_new(document, "action",
 					json_string(plan_action_name(planned_action(work)))) == 0 &&
+		    json_object_set_new(document, "listener",
+					show_listener_json(work->txn.listener.unit,
+							   work->txn.listener.address)) == 0 &&
 		    json_object_set_new(document, "stops", show_list_json(&stopped)) == 0;
 
 	if (!fine) {

@@ -6,16 +6,19 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/memory.h"
+#include "cli/outcome.h"
 #include "cli/output.h"
+#include "cli/reading.h"
 
 static const struct command table[] = {
-	{"plan", "", "show what would change, change nothing", 0, command_plan},
-	{"apply", "", "make this host match, or leave it as it is", 0, command_apply},
-	{"check", "", "audit only: what file, flags and daemon say", 0, command_check},
-	{"rollback", "[ID]", "put the host back as it was before an apply", 1, command_rollback},
-	{"history", "", "list what was applied and rolled back", 0, command_history},
-	{"recover", "", "finish or undo an interrupted apply", 0, command_recover},
-	{"profiles", "[NAME]", "list the profiles, or print one", 1, command_profiles},
+	{"plan", "", "show what would change, change nothing", 0, false, command_plan},
+	{"apply", "", "make this host match, or leave it as it is", 0, true, command_apply},
+	{"check", "", "audit only: what file, flags and daemon say", 0, false, command_check},
+	{"rollback", "[ID]", "put the host back as it was before an apply", 1, true,
+	 command_rollback},
+	{"history", "", "list what was applied and rolled back", 0, false, command_history},
+	{"recover", "", "finish or undo an interrupted apply", 0, true, command_recover},
+	{"profiles", "[NAME]", "list the profiles, or print one", 1, false, command_profiles},
 };
 
 const struct command *commands(size_t *ret_count)
@@ -53,6 +56,20 @@ static int unknown_command(const struct options *options)
 	return output_error(options, options->command, &error);
 }
 
+/* From then on the image is all there is. */
+static int run_inside(const struct command *command, const struct options *options)
+{
+	cleanup_profile struct profile profile = {.name = NULL};
+	struct options inside = *options;
+	struct error error = ERROR_NONE;
+
+	inside.loaded = &profile;
+	if (reading_enter(&inside, &error) < 0)
+		return command->changes ? outcome_refused(options, command->name, &error)
+					: output_error(options, command->name, &error);
+	return command->run(&inside);
+}
+
 /* An option that only check has would be without effect elsewhere. */
 static const char *misplaced_option(const struct options *options)
 {
@@ -69,14 +86,14 @@ static int run(const struct options *options)
 
 	if (misplaced)
 		return usage(options, options->command ? options->command : "apply", misplaced);
-	if (!options->command)
-		return command_apply(options);
-	const struct command *command = find_command(options->command);
+	const struct command *command = find_command(options->command ? options->command : "apply");
 	if (!command)
 		return unknown_command(options);
 	if (options->argument_count > command->arguments_max)
 		return usage(options, command->name, "too many arguments");
-	return command->run(options);
+	/* The list of profiles is this machine's. */
+	bool outside = !options->root || command->run == command_profiles;
+	return outside ? command->run(options) : run_inside(command, options);
 }
 
 /* A script gets its document for a mistake in the options, too, wherever --json stands. */

@@ -55,6 +55,7 @@ FLAG_OPTION(version)
 TEXT_OPTION(profile, "--profile")
 TEXT_OPTION(config_file, "--config-file")
 TEXT_OPTION(unit, "--unit")
+TEXT_OPTION(root, "--root")
 
 static int apply_docker_version(struct options *options, const char *argument, struct error *error)
 {
@@ -239,6 +240,7 @@ static const struct option_row rows[] = {
 	{"config-file", 0, "PATH", "daemon.json (default: the one the unit names)",
 	 apply_config_file},
 	{"unit", 0, "NAME", "the daemon's unit (default: docker.service)", apply_unit},
+	{"root", 0, "DIR", "work on an OS image: files only, all below DIR", apply_root},
 	{"docker-version", 0, "V", "what to assume where it cannot be found out",
 	 apply_docker_version},
 	{"timeout", 0, "SECONDS", "longest wait for systemd or the daemon (default 90)",

@@ -68,6 +68,23 @@ void outcome_add_restart(struct strbuf *text, const struct report *report)
 	add_containers(text, report);
 }
 
+void outcome_put_way_back(const struct paper *paper, const char *label,
+			  const struct options *options, const char *id)
+{
+	if (!id)
+		return;
+	paper_put(paper, label);
+	paper_put(paper, ": harden ");
+	if (options->root) {
+		paper_put(paper, "--root ");
+		paper_put(paper, options->root);
+		paper_put(paper, " ");
+	}
+	paper_put(paper, "rollback ");
+	paper_put(paper, id);
+	paper_end_line(paper);
+}
+
 static void put_lines(const struct paper *paper, const char *heading, const struct strlist *lines)
 {
 	if (!lines->count)

@@ -49,7 +49,7 @@ int session_open(struct session *session, const struct options *options, const c
 	if (r == 0)
 		r = store_open_locked(STORE_FOLDER, command, &session->store, error);
 	/* Not earlier: what is pending may be another's, who is at work. */
-	if (r == 0 && strcmp(command, "recover") == 0)
+	if (r == 0 && (strcmp(command, "recover") == 0 || options->root))
 		memory_end_in_failure();
 	else if (r == 0)
 		memory_end_in_recovery();
@@ -62,6 +62,7 @@ struct transaction_options session_transaction_options(const struct session *ses
 		.store = &session->store,
 		.timeout_seconds = session->options->timeout_seconds,
 		.no_restart = session->options->no_restart,
+		.offline = session->options->root,
 		.interrupt_fd = session->interrupt_fd,
 		.progress = &session->progress,
 		.config_file = session->options->config_file,

@@ -104,6 +104,14 @@ json_t *show_file_json(const char *path, enum file_action action, const char *di
 			 file_action_name(action), "diff", show_text_json(diff ? diff : ""));
 }
 
+json_t *show_listener_json(const char *unit, const char *address)
+{
+	if (!unit)
+		return json_null();
+	return json_pack("{s:o, s:o}", "unit", show_text_json(unit), "address",
+			 show_text_json(address));
+}
+
 static json_t *file_json(const struct planned_file *file)
 {
 	return show_file_json(file->path, file->action, file->diff);
@@ -126,6 +134,9 @@ json_t *show_plan_json(const char *command, const struct plan *plan, const struc
 	fine &= json_object_set_new(document, "files", files) == 0;
 	fine &= json_object_set_new(document, "action",
 				    json_string(plan_action_name(plan->action))) == 0;
+	fine &= json_object_set_new(
+			document, "listener",
+			show_listener_json(plan->listener.unit, plan->listener.address)) == 0;
 	fine &= json_object_set_new(document, "stops", show_list_json(&plan->stopped)) == 0;
 	fine &= json_object_set_new(document, "warnings", show_list_json(&plan->warnings)) == 0;
 	fine &= json_object_set_new(document, "obstacles", show_list_json(&plan->obstacles)) == 0;

@@ -130,7 +130,7 @@ static void put_daemon(const struct page *page)
 	case DAEMON_STOPPED:
 		paper_put(&page->paper, "dockerd ");
 		paper_put(&page->paper, text ? text : "of unknown version");
-		paper_put(&page->paper, ", stopped");
+		paper_put(&page->paper, facts->image ? ", an image" : ", stopped");
 		break;
 	case DAEMON_RUNNING:
 	default:
@@ -225,7 +225,9 @@ static void put_values(const struct page *page, const struct setting *setting)
 static void put_change(const struct page *page, const struct setting *setting)
 {
 	put_values(page, setting);
-	(void)strbuf_addf(page->paper.out, "    in force %s", effect_text(setting->effect));
+	(void)strbuf_addf(page->paper.out, "    in force %s",
+			  page->facts->image ? "at the first start of dockerd"
+					     : effect_text(setting->effect));
 	add_cis(page->paper.out, setting->row);
 	paper_end_line(&page->paper);
 	if (setting->reason)
@@ -344,6 +346,19 @@ static void add_reload_restart(struct strbuf *text, const char *unit, int64_t ru
 	(void)strbuf_adds(text, "Published ports refuse new connections for a moment.");
 }
 
+static void show_listener(const struct paper *paper, const struct daemon_change *change)
+{
+	cleanup_strbuf struct strbuf text = STRBUF_EMPTY;
+
+	if (!change->listener)
+		return;
+	(void)strbuf_addf(&text,
+			  change->closes ? "%s is restarted after that, and listens at %s no more."
+					 : "%s is restarted before that, and listens at %s then.",
+			  change->listener, change->address);
+	paper_wrap(paper, 2, 0, text.data ? text.data : "");
+}
+
 static bool same_names(const struct strlist *a, const struct strlist *b)
 {
 	if (a->count != b->count)
@@ -383,7 +398,8 @@ void show_action(const struct paper *paper, const struct facts *facts,
 	int64_t running = facts->data_root.containers_running;
 	cleanup_strbuf struct strbuf text = STRBUF_EMPTY;
 
-	paper_heading(paper, PAINT_NONE, "What it does to this host", 0);
+	paper_heading(paper, PAINT_NONE,
+		      facts->image ? "What it does to the image" : "What it does to this host", 0);
 	switch (change->action) {
 	case ACTION_RELOAD:
 		(void)strbuf_addf(&text, "%s is reloaded; nothing stops.", unit);
@@ -400,7 +416,10 @@ void show_action(const struct paper *paper, const struct facts *facts,
 	case ACTION_NONE:
 	default:
 		(void)strbuf_adds(&text,
-				  facts->daemon == DAEMON_RUNNING
+				  facts->image
+					  ? "Files are written in the image; they are in force at "
+					    "the first start of dockerd."
+				  : facts->daemon == DAEMON_RUNNING
 					  ? "Files are written; the daemon is left alone."
 					  : "Files are written; they are in force at the next "
 					    "start of dockerd.");
@@ -408,6 +427,7 @@ void show_action(const struct paper *paper, const struct facts *facts,
 	}
 	if (text.data)
 		paper_wrap(paper, 2, 0, text.data);
+	show_listener(paper, change);
 }
 
 /* A restart keeps containers where live-restore is on before it and after it. */
@@ -430,12 +450,14 @@ static void put_action(const struct page *page)
 	const struct daemon_change change = {
 		.action = plan->action,
 		.keeps_containers = keeps_containers(page),
+		.listener = page->options->no_restart ? NULL : plan->listener.unit,
+		.address = plan->listener.address,
 		.release = plan->release,
 		.stopped = &plan->stopped,
 		.started = plan->starts ? &plan->stopped : &nothing,
 	};
 
-	if (!plan->file_count && plan->action == ACTION_NONE)
+	if (!plan->file_count && plan->action == ACTION_NONE && !plan->listener.unit)
 		return;
 	show_action(&page->paper, page->facts, &change);
 	if (plan->action_reason)
