@@ -272,8 +272,14 @@ class Host:
     # --- life
 
     @classmethod
-    def boot(cls, suite: str, name: str | None = None) -> Host:
-        """A fresh host, ready when systemd has settled and dockerd answers."""
+    def boot(
+        cls, suite: str, name: str | None = None, prepare: Sequence[str] = ()
+    ) -> Host:
+        """A fresh host, ready when systemd has settled and dockerd answers.
+
+        `prepare` is a command that is run outside on the host's tree before its first boot; {} in
+        its words stands for the tree.
+        """
         if suite not in SUITES:
             raise HostError(f"no suite {suite!r}; there are {', '.join(SUITES)}")
         basetree.build(suite)
@@ -283,19 +289,19 @@ class Host:
             sweep()
         host = cls(suite, name or f"{suite}-host")
         try:
-            host._start()
+            host._start(prepare)
             host._wait_until_ready()
         except BaseException:
             host.stop()
             raise
         return host
 
-    def _start(self) -> None:
+    def _start(self, prepare: Sequence[str]) -> None:
         self.folder.mkdir(parents=True)
         _running.add(self)
         # A session of its own: Ctrl-C at the terminal must not reach it before its owner decides.
         self._keeper = subprocess.Popen(
-            _keeper_command("run", self.suite, str(self.folder), self.name),
+            _keeper_command("run", self.suite, str(self.folder), self.name, *prepare),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -1,8 +1,10 @@
 """The process that owns one running host: it copies the base, runs nspawn, and cleans up.
 
-    keeper.py run SUITE RUN_FOLDER HOSTNAME     keeper.py sweep RUN_FOLDER     keeper.py probe
+    keeper.py run SUITE RUN_FOLDER HOSTNAME [COMMAND...]
+    keeper.py sweep RUN_FOLDER
+    keeper.py probe
 
-`run` speaks to the process that started it over two pipes: it writes "leader PID" (the PID, seen
+The COMMAND is run before the first boot; {} in its words stands for the host's tree. `run` speaks to the process that started it over two pipes: it writes "leader PID" (the PID, seen
 from outside, of the host's systemd) or "error TEXT" to its standard output. On its standard input
 a line "off" kills all that runs on the host and leaves its disk ("off" is the answer), "on" boots
 that disk again and is answered as the first boot was, and when the input ends it takes the host
@@ -118,11 +120,20 @@ def power_off(folder: Path, nspawn: subprocess.Popen[bytes]) -> None:
     nspawn.wait()
 
 
-def run(suite: str, folder: Path, hostname: str) -> int:
+def prepare(tree: Path, command: list[str]) -> None:
+    if command:
+        words = [word.replace("{}", str(tree)) for word in command]
+        done = subprocess.run(words, check=False, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"{words} ended with {done.returncode}: {done.stdout}{done.stderr}")
+
+
+def run(suite: str, folder: Path, hostname: str, command: list[str]) -> int:
     """The exit status: 0, or SPOILED."""
     nspawn: subprocess.Popen[bytes] | None = None
     try:
         make_tree(suite, folder / "tree", hostname)
+        prepare(folder / "tree", command)
         nspawn = start_nspawn(folder, hostname)
         print(f"leader {wait_for_leader(nspawn)}", flush=True)
         while order := sys.stdin.readline().strip():
@@ -159,7 +170,7 @@ def main() -> None:
     sandbox.nspawn_mounts()
     status = 0
     if verb == "run":
-        status = run(sys.argv[2], folder, sys.argv[4])
+        status = run(sys.argv[2], folder, sys.argv[4], sys.argv[5:])
     elif verb == "sweep":
         remove(folder)
     elif verb == "probe":
