@@ -94,6 +94,7 @@ struct unit_facts {
 	unsigned systemd_version;     /* asked only where it makes a difference; else 0 */
 	bool need_daemon_reload;      /* files changed since systemd read them */
 	pid_t main_pid;               /* 0 when it does not run */
+	char invocation[33];          /* InvocationID of its last start, hexadecimal; "" unknown */
 	uint64_t limit_nofile;        /* hard, UINT64_MAX is infinity, 0 unknown */
 	uint64_t capability_bounding; /* bit mask; valid when known */
 	struct strlist socket_listen; /* unix paths docker.socket listens on; empty unless asked */

@@ -74,6 +74,8 @@ static int begin(struct txn *txn, enum txn_kind kind, const struct facts *facts,
 		r = copy_text(&txn->unit, facts->unit.name, error);
 	if (r == 0)
 		r = copy_text(&txn->socket, facts->socket_path, error);
+	if (r == 0 && facts->daemon == DAEMON_RUNNING && *facts->unit.invocation)
+		r = copy_text(&txn->invocation, facts->unit.invocation, error);
 	return r;
 }
 
@@ -480,6 +482,14 @@ static bool has_live_restore_flag(const struct txn *txn)
 	return false;
 }
 
+/* Whether the daemon was told nothing of the change, and has not been started since: it still runs
+ * as it did before. */
+static bool is_not_in_force(const struct txn *done, const struct facts *facts)
+{
+	return done->action == ACTION_NONE && *facts->unit.invocation &&
+	       text_equal(done->invocation, facts->unit.invocation);
+}
+
 /* As little as gets the old values in force. Containers are kept wherever live-restore can be had
  * on one side of the restart. */
 static void choose_action(struct txn *txn, const struct txn *done, const struct facts *facts)
@@ -488,7 +498,8 @@ static void choose_action(struct txn *txn, const struct txn *done, const struct 
 	bool live = json_is_true(live_json);
 	int before = live_restore_before(done);
 
-	if (facts->daemon != DAEMON_RUNNING || !replaces_files(txn)) {
+	if (facts->daemon != DAEMON_RUNNING || !replaces_files(txn) ||
+	    is_not_in_force(done, facts)) {
 		txn->action = ACTION_NONE;
 	} else if (done->action == ACTION_RELOAD && before >= 0 && !reload_would_harm(txn, facts)) {
 		txn->action = ACTION_RELOAD;

@@ -131,6 +131,18 @@ static int read_u64(sd_bus_message *message, void *field)
 	return sd_bus_message_read_basic(message, 't', field);
 }
 
+static int read_invocation(sd_bus_message *message, void *field)
+{
+	char *text = field;
+	const void *bytes;
+	size_t size;
+	int r = sd_bus_message_read_array(message, 'y', &bytes, &size);
+
+	for (size_t i = 0; r >= 0 && size == 16 && i < size; i++)
+		(void)snprintf(text + 2 * i, 3, "%02x", ((const unsigned char *)bytes)[i]);
+	return r;
+}
+
 static int read_pid(sd_bus_message *message, void *field)
 {
 	uint32_t value;
@@ -269,6 +281,7 @@ static const struct property {
 	{"DropInPaths", "as", read_strings, FIELD(dropin_paths)},
 	{"NeedDaemonReload", "b", read_bool, FIELD(need_daemon_reload)},
 	{"MainPID", "u", read_pid, FIELD(main_pid)},
+	{"InvocationID", "ay", read_invocation, FIELD(invocation)},
 	{"LimitNOFILE", "t", read_u64, FIELD(limit_nofile)},
 	{"CapabilityBoundingSet", "t", read_u64, FIELD(capability_bounding)},
 	{"ExecStart", "a(sasbttttuii)", read_exec, FIELD(exec_start)},

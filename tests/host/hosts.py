@@ -687,7 +687,8 @@ class Host:
         started = self.run("systemctl start docker.socket docker.service", check=False)
         if started.returncode != 0:
             if check:
-                raise HostError(f"dockerd does not start:\n{self.journal('docker.service')}")
+                said = self.journal("docker.service") + self.journal("docker.socket")
+                raise HostError(f"dockerd does not start:\n{said}")
             return False
         self.wait_for_docker()
         return True

@@ -79,7 +79,7 @@ def spoil(host: Host) -> None:
     for path, (uid, gid, mode, _) in WRONG.items():
         os.chown(host.path(real(path)), uid, gid)
         os.chmod(host.path(real(path)), mode)
-    host.run("systemctl daemon-reload; systemctl restart docker.service")
+    host.run("systemctl daemon-reload; systemctl reset-failed; systemctl restart docker.service")
     host.wait_for_docker()
 
 
@@ -127,7 +127,7 @@ def test_the_socket_through_its_unit(host: Host) -> None:
     folder.mkdir(parents=True)
     # It sorts behind the usual name, so harden's has to have another.
     (folder / "zzz-open.conf").write_text("[Socket]\nSocketMode=0666\nSocketGroup=adm\n")
-    host.run("systemctl daemon-reload; systemctl stop docker.service docker.socket;"
+    host.run("systemctl daemon-reload; systemctl reset-failed; systemctl stop docker.service docker.socket;"
              " systemctl start docker.socket docker.service")
     host.wait_for_docker()
     before, pid = saved(host), host.dockerd_pid()
@@ -146,7 +146,7 @@ def test_the_socket_through_its_unit(host: Host) -> None:
     shown = host.run("systemctl show --property=SocketMode,SocketGroup docker.socket").stdout
     assert set(shown.split()) == {"SocketMode=0660", "SocketGroup=docker"}
     # The unit itself opens it like this from now on.
-    host.run("systemctl restart docker.socket docker.service")
+    host.run("systemctl reset-failed; systemctl restart docker.socket docker.service")
     host.wait_for_docker()
     assert attributes(host, SOCKET) == (0, docker, 0o660)
     assert plan(host, *only)["files"] == []

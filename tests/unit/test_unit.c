@@ -181,6 +181,9 @@ static void add_unit(sd_bus_message *reply)
 		0);
 	ck_assert_int_ge(sd_bus_message_append(reply, "{sv}", "NeedDaemonReload", "b", 1), 0);
 	ck_assert_int_ge(sd_bus_message_append(reply, "{sv}", "MainPID", "u", 4711), 0);
+	ck_assert_int_ge(sd_bus_message_append(reply, "{sv}", "InvocationID", "ay", 16, 0xab, 1, 2,
+					       3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 0xff),
+			 0);
 	ck_assert_int_ge(
 		sd_bus_message_append(reply, "{sv}", "LimitNOFILE", "t", (uint64_t)UINT64_MAX), 0);
 	ck_assert_int_ge(
@@ -276,6 +279,7 @@ START_TEST(a_unit_is_read)
 	ck_assert_str_eq(unit->environment.items[0], "A=b c");
 	ck_assert(unit->need_daemon_reload);
 	ck_assert_int_eq(unit->main_pid, 4711);
+	ck_assert_str_eq(facts.unit.invocation, "ab0102030405060708090a0b0c0d0eff");
 	ck_assert_uint_eq(unit->limit_nofile, UINT64_MAX);
 	ck_assert_uint_eq(unit->capability_bounding, 0x1ff);
 	ck_assert_uint_eq(unit->environment_file_count, 0);
