@@ -16,7 +16,7 @@ mandir  = $(datadir)/man
 unitdir = $(prefix)/lib/systemd/system
 
 # How long each fuzzer runs in `make check`, and how many random documents the property test draws.
-FUZZ_SECONDS   ?= 60
+FUZZ_SECONDS   ?= 20
 PROPERTY_COUNT ?= 100000
 # `make torture`: hosts side by side (they mostly wait), and more options, such as TORTURE='--mode power'.
 TORTURE_JOBS   ?= $(shell expr 2 \* $$(nproc))
@@ -120,10 +120,13 @@ uninstall: ## remove what install put there
 
 # Tests ---------------------------------------------------------------------------------------------
 
-CHECKS := check-lint check-compilers check-unit check-sanitized check-valgrind check-property \
-          check-fuzz check-cli check-hosts
+CHECKS := check-hosts check-lint check-compilers check-unit check-sanitized check-valgrind \
+          check-property check-fuzz check-cli
 
-check: $(CHECKS) ## pass every test; contrib/bootstrap check also installs what it needs
+# The hosts mostly wait, so the rest goes on beside them; what each says is shown when it is done.
+check: ## pass every test; contrib/bootstrap check also installs what it needs
+	+$(MAKE) --no-print-directory $(if $(findstring j,$(firstword $(MAKEFLAGS))),,-j2) \
+	         --output-sync=target $(CHECKS)
 	@echo "check: all of it passed"
 
 $(BUILD)/unit/%: tests/unit/%.c $(LIBRARY) Makefile
@@ -195,7 +198,7 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(SOURCES) $(PROFILES) $(TEXTS) Makefile
 
 fuzzers: $(FUZZERS)
 
-check-fuzz: $(FUZZERS) ## fuzz every parser; FUZZ_SECONDS=60 each
+check-fuzz: $(FUZZERS) ## fuzz every parser; FUZZ_SECONDS=20 each
 	tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)
 
 # Daily work ----------------------------------------------------------------------------------------

@@ -63,19 +63,19 @@ def torture(
 
 @pytest.mark.parametrize("command", ["apply", "rollback"])
 def test_killed(victim: Victim, command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    torture(victim, capsys, command, "kill", Settings(SEED, points=25))
+    torture(victim, capsys, command, "kill", Settings(SEED, points=12))
 
 
 @pytest.mark.parametrize("command", ["apply", "rollback"])
 def test_a_call_fails(victim: Victim, command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    torture(victim, capsys, command, "fault", Settings(SEED, points=12))
+    torture(victim, capsys, command, "fault", Settings(SEED, points=8))
 
 
 def test_no_memory(
     victim: Victim, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     library = REPO / request.config.getoption("--build-dir") / "nomemory.so"
-    settings = Settings(SEED, points=6, nomemory=library)
+    settings = Settings(SEED, points=4, nomemory=library)
     torture(victim, capsys, OTHER[victim.scenario], "memory", settings)
 
 
