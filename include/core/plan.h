@@ -115,6 +115,12 @@ int plan_build(const struct facts *facts, struct profile *profile,
 /* Adds an empty file to the plan; NULL when out of memory. */
 struct planned_file *plan_add_file(struct plan *plan);
 
+/* Adds a file that is to hold this text: in place of `before`, whose owner and mode it keeps, or
+ * new (before is NULL or not FILE_READ), as root's with mode 0644. Copies all; *ret (may be NULL)
+ * is borrowed from the plan, and valid until the next file is added. */
+int plan_add_text(struct plan *plan, const char *path, const struct text_file *before,
+		  const struct strbuf *after, struct planned_file **ret, struct error *error);
+
 /* Whether a setting would move the data root if it were carried out; one that is held counts. What
  * is stored would be out of sight then, and how much that is may be worth asking. */
 bool plan_moves_data(const struct plan *plan);

@@ -48,3 +48,19 @@ int bus_send(sd_bus *bus, sd_bus_message *call, uint64_t timeout_us, struct bus_
  * (CLOCK_MONOTONIC, microseconds). A reply that is an error is returned as such: look at
  * sd_bus_message_get_error(). Returns 0 or a negative errno, -ETIMEDOUT among them. */
 int bus_call(sd_bus *bus, sd_bus_message *call, uint64_t deadline_us, sd_bus_message **ret);
+
+/* A property, and where it goes. */
+struct bus_property {
+	const char *name;
+	const char *signature;
+	int (*read)(sd_bus_message *message, void *field); /* 0, positive, or a negative errno */
+	size_t offset;                                     /* of the field in what is filled */
+};
+
+/* Reads the reply to GetAll, a{sv}, into the fields; properties that are not in the table are
+ * passed over. Returns a negative errno where the message is not what it should be. */
+int bus_read_properties(sd_bus_message *message, const struct bus_property *properties,
+			size_t count, void *into);
+
+/* Reads an InvocationID (ay) into char[33], as hexadecimal digits; "" where there is none. */
+int bus_read_invocation(sd_bus_message *message, void *field);

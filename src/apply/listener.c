@@ -192,7 +192,9 @@ int listener_close(struct run *run, struct error *error)
 	return r < 0 || !runs ? r : in_phase(run, close_step, error);
 }
 
-int listener_undo(struct run *run, struct error *error)
+/* Unless it was stopped meanwhile, or is still the start of before. */
+static int settle_again(struct run *run, int (*step)(void *context, struct error *error),
+			struct error *error)
 {
 	bool runs = false;
 	bool same = false;
@@ -200,16 +202,15 @@ int listener_undo(struct run *run, struct error *error)
 	if (is_left_alone(run))
 		return 0;
 	int r = examine(run, &runs, &same, error);
-	return r < 0 || !runs || same ? r : in_phase(run, close_step, error);
+	return r < 0 || !runs || same ? r : in_phase(run, step, error);
+}
+
+int listener_undo(struct run *run, struct error *error)
+{
+	return settle_again(run, close_step, error);
 }
 
 int listener_reopen(struct run *run, struct error *error)
 {
-	bool runs = false;
-	bool same = false;
-
-	if (is_left_alone(run))
-		return 0;
-	int r = examine(run, &runs, &same, error);
-	return r < 0 || !runs || same ? r : in_phase(run, open_step, error);
+	return settle_again(run, open_step, error);
 }

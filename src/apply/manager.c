@@ -155,19 +155,6 @@ static int read_state(sd_bus_message *message, void *field)
 	return r;
 }
 
-static int read_invocation(sd_bus_message *message, void *field)
-{
-	struct unit_moment *moment = field;
-	const void *bytes;
-	size_t size;
-	int r = sd_bus_message_read_array(message, 'y', &bytes, &size);
-
-	for (size_t i = 0; r >= 0 && size == 16 && i < size; i++)
-		(void)snprintf(moment->invocation + 2 * i, 3, "%02x",
-			       ((const unsigned char *)bytes)[i]);
-	return r;
-}
-
 static int read_pid(sd_bus_message *message, void *field)
 {
 	struct unit_moment *moment = field;
@@ -194,55 +181,18 @@ static int read_job(sd_bus_message *message, void *field)
 	return r;
 }
 
-static const struct property {
-	const char *name;
-	const char *signature;
-	int (*read)(sd_bus_message *message, void *field);
-	size_t offset; /* of the field in struct look; of the whole it is 0 */
-} properties[] = {
+static const struct bus_property properties[] = {
 #define STATE(field) offsetof(struct look, moment.field)
 	{"ActiveState", "s", read_state, STATE(active_state)},
 	{"SubState", "s", read_state, STATE(sub_state)},
 	{"LoadState", "s", read_state, STATE(load_state)},
 	{"Result", "s", read_state, STATE(result)},
 	{"ReloadResult", "s", read_state, STATE(reload_result)},
-	{"InvocationID", "ay", read_invocation, 0},
+	{"InvocationID", "ay", bus_read_invocation, STATE(invocation)},
 	{"MainPID", "u", read_pid, 0},
 	{"Job", "(uo)", read_job, 0},
 #undef STATE
 };
-
-/* One {sv}, which the message stands in. */
-static int read_property(sd_bus_message *message, struct look *look)
-{
-	const char *name;
-	int r = sd_bus_message_read_basic(message, 's', &name);
-	if (r < 0)
-		return r;
-
-	for (size_t i = 0; i < array_size(properties); i++) {
-		const struct property *property = &properties[i];
-		if (strcmp(property->name, name) != 0)
-			continue;
-		r = sd_bus_message_enter_container(message, 'v', property->signature);
-		if (r >= 0)
-			r = property->read(message, (char *)look + property->offset);
-		return r < 0 ? r : sd_bus_message_exit_container(message);
-	}
-	return sd_bus_message_skip(message, "v");
-}
-
-static int read_properties(sd_bus_message *message, struct look *look)
-{
-	int r = sd_bus_message_enter_container(message, 'a', "{sv}");
-
-	while (r >= 0 && (r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
-		r = read_property(message, look);
-		if (r >= 0)
-			r = sd_bus_message_exit_container(message);
-	}
-	return r;
-}
 
 /* All properties of all interfaces are one moment; several questions would be several. */
 static int look_at(struct manager *manager, const char *unit, const struct wait *wait,
@@ -268,7 +218,7 @@ static int look_at(struct manager *manager, const char *unit, const struct wait 
 	const sd_bus_error *refusal = sd_bus_message_get_error(reply);
 	if (refusal)
 		return sentence_refusal(step, unit, refusal, error);
-	r = read_properties(reply, &look);
+	r = bus_read_properties(reply, properties, array_size(properties), &look);
 	if (r < 0)
 		return failed(step, unit, r, error);
 	*ret = look;

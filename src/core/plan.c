@@ -544,6 +544,31 @@ struct planned_file *plan_add_file(struct plan *plan)
 	return &files[plan->file_count++];
 }
 
+int plan_add_text(struct plan *plan, const char *path, const struct text_file *before,
+		  const struct strbuf *after, struct planned_file **ret, struct error *error)
+{
+	bool exists = before && before->state == FILE_READ;
+	struct planned_file *file = plan_add_file(plan);
+
+	if (!file)
+		return error_set_oom(error);
+	file->action = exists ? FILE_MODIFY : FILE_CREATE;
+	file->uid = exists ? before->uid : 0;
+	file->gid = exists ? before->gid : 0;
+	file->mode = exists ? before->mode : 0644;
+	file->path = strdup(path);
+	file->before = exists ? strndup(before->data, before->length) : NULL;
+	file->before_length = exists ? before->length : 0;
+	file->after = strndup(after->data ? after->data : "", after->length);
+	file->after_length = after->length;
+	if (!file->path || !file->after || (exists && !file->before))
+		return error_set_oom(error);
+	if (ret)
+		*ret = file;
+	return mask_diff(file->path, file->before, file->before_length, file->after,
+			 file->after_length, &file->diff, error);
+}
+
 /* dockerd before 23.0 does not read a file that starts with a byte order mark (facts a.6). */
 static int drop_byte_order_mark(struct builder *builder, struct strbuf *text, struct error *error)
 {
@@ -554,29 +579,6 @@ static int drop_byte_order_mark(struct builder *builder, struct strbuf *text, st
 	return warn(builder, error,
 		    "daemon.json starts with a byte order mark, which this dockerd does not read: "
 		    "it is removed.");
-}
-
-static int plan_config_file(struct builder *builder, const struct strbuf *text, struct error *error)
-{
-	const struct text_file *config = &builder->facts->config;
-	bool exists = config->state == FILE_READ;
-	struct planned_file *file = plan_add_file(builder->plan);
-
-	if (!file)
-		return error_set_oom(error);
-	file->action = exists ? FILE_MODIFY : FILE_CREATE;
-	file->uid = exists ? config->uid : 0;
-	file->gid = exists ? config->gid : 0;
-	file->mode = exists ? config->mode : 0644;
-	file->path = strdup(config->path);
-	file->before = exists ? strndup(config->data, config->length) : NULL;
-	file->before_length = exists ? config->length : 0;
-	file->after = strndup(text->data, text->length);
-	file->after_length = text->length;
-	if (!file->path || !file->after || (exists && !file->before))
-		return error_set_oom(error);
-	return mask_diff(file->path, file->before, file->before_length, file->after,
-			 file->after_length, &file->diff, error);
 }
 
 /* What would keep dockerd from starting with the planned configuration, and what is worth knowing
@@ -659,7 +661,7 @@ static int plan_config(struct builder *builder, struct error *error)
 	bool same = text.length == (exists ? config->length : 0) &&
 		    (!text.length || memcmp(text.data, config->data, text.length) == 0);
 	if (!same)
-		r = plan_config_file(builder, &text, error);
+		r = plan_add_text(builder->plan, config->path, config, &text, NULL, error);
 	return r < 0 ? r
 		     : review(builder, text.data ? text.data : "", text.length, exists || !same,
 			      error);

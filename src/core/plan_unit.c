@@ -382,52 +382,22 @@ int plan_unit_resolve(struct judgement *judgement,
 /* --- files ---------------------------------------------------------------------------------------
  */
 
-static int fill_file(struct planned_file *file, const struct text_file *before,
-		     const struct strbuf *after, struct error *error)
-{
-	bool exists = before && before->state == FILE_READ;
-
-	file->action = exists ? FILE_MODIFY : FILE_CREATE;
-	file->uid = exists ? before->uid : 0;
-	file->gid = exists ? before->gid : 0;
-	file->mode = exists ? before->mode : 0644;
-	file->before = exists ? strndup(before->data, before->length) : NULL;
-	file->before_length = exists ? before->length : 0;
-	file->after = strndup(after->data ? after->data : "", after->length);
-	file->after_length = after->length;
-	if (!file->path || !file->after || (exists && !file->before))
-		return error_set_oom(error);
-	return mask_diff(file->path, file->before, file->before_length, file->after,
-			 file->after_length, &file->diff, error);
-}
-
-/* Takes over the path. */
-static int add_file(struct plan *plan, char *path, struct planned_file **ret, struct error *error)
-{
-	struct planned_file *file = path ? plan_add_file(plan) : NULL;
-
-	if (!file) {
-		free(path);
-		return error_set_oom(error);
-	}
-	file->path = path;
-	*ret = file;
-	return 0;
-}
-
 static int plan_dropin(const struct facts *facts, const struct unitedit *edit, struct plan *plan,
 		       struct error *error)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_EMPTY;
+	cleanup_free char *path = NULL;
 	struct planned_file *file = NULL;
 
 	if (!edit->assignments.count)
 		return 0;
+	path = unitedit_dropin_path(&facts->unit);
+	if (!path)
+		return error_set_oom(error);
 	int r = unitedit_dropin_text(edit, &text, error);
 	if (r == 0)
-		r = add_file(plan, unitedit_dropin_path(&facts->unit), &file, error);
-	if (r == 0)
-		r = fill_file(file, unitedit_own_dropin(&facts->unit), &text, error);
+		r = plan_add_text(plan, path, unitedit_own_dropin(&facts->unit), &text, &file,
+				  error);
 	/* It repeats what they say, which may hold a password. */
 	for (size_t i = 0; r == 0 && i < facts->unit.text_count; i++)
 		if (facts->unit.texts[i].state == FILE_READ)
@@ -443,10 +413,7 @@ int plan_unit_files(const struct facts *facts, const struct unitedit *edit, stru
 	for (size_t i = 0; r == 0 && i < edit->file_count; i++) {
 		const struct unitedit_file *edited = &edit->files[i];
 		const struct text_file *before = &facts->unit.environment_files[edited->index].file;
-		struct planned_file *file = NULL;
-		r = add_file(plan, strdup(before->path), &file, error);
-		if (r == 0)
-			r = fill_file(file, before, &edited->text, error);
+		r = plan_add_text(plan, before->path, before, &edited->text, NULL, error);
 	}
 	for (size_t i = 0; r == 0 && i < edit->words.count; i++)
 		if (strlist_add(&plan->command_line, edit->words.items[i]) < 0)

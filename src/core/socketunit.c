@@ -259,7 +259,6 @@ int socket_unit_plan(const struct facts *facts, const struct profile_row *row, s
 	const struct text_file *dropin = &facts->socket_unit.dropin;
 	bool exists = dropin->state == FILE_READ;
 	cleanup_strbuf struct strbuf text = STRBUF_EMPTY;
-	struct planned_file *file;
 
 	if (socket_unit_complies(&facts->socket_unit, row) || !dropin->path)
 		return 0;
@@ -267,22 +266,5 @@ int socket_unit_plan(const struct facts *facts, const struct profile_row *row, s
 	if (exists && dropin->length)
 		(void)strbuf_addf(&text, "%s\n", dropin->data);
 	int r = write_dropin(row, &text, error);
-	if (r < 0)
-		return r;
-	file = plan_add_file(plan);
-	if (!file)
-		return error_set_oom(error);
-	file->action = exists ? FILE_MODIFY : FILE_CREATE;
-	file->uid = exists ? dropin->uid : 0;
-	file->gid = exists ? dropin->gid : 0;
-	file->mode = exists ? dropin->mode : 0644;
-	file->path = strdup(dropin->path);
-	file->before = exists ? strndup(dropin->data, dropin->length) : NULL;
-	file->before_length = exists ? dropin->length : 0;
-	file->after_length = text.length;
-	file->after = strbuf_finish(&text);
-	if (!file->path || !file->after || (exists && !file->before))
-		return error_set_oom(error);
-	return mask_diff(file->path, file->before, file->before_length, file->after,
-			 file->after_length, &file->diff, error);
+	return r < 0 ? r : plan_add_text(plan, dropin->path, dropin, &text, NULL, error);
 }

@@ -354,30 +354,15 @@ static bool needs_listener(const struct facts *facts, const struct plan *plan)
 static int plan_input(const struct syslog_facts *syslog, struct plan *plan, struct error *error)
 {
 	const struct text_file *input = &syslog->input;
-	bool exists = input->state == FILE_READ;
 	cleanup_strbuf struct strbuf text = STRBUF_EMPTY;
-	struct planned_file *file = plan_add_file(plan);
 
-	if (!file)
-		return error_set_oom(error);
-	if (exists)
+	if (input->state == FILE_READ)
 		(void)strbuf_add(&text, input->data, input->length);
 	if (text.length && text.data[text.length - 1] != '\n')
 		(void)strbuf_addc(&text, '\n');
-	(void)strbuf_adds(&text, syslog->addition);
-	file->action = exists ? FILE_MODIFY : FILE_CREATE;
-	file->uid = exists ? input->uid : 0;
-	file->gid = exists ? input->gid : 0;
-	file->mode = exists ? input->mode : 0644;
-	file->path = strdup(RSYSLOG_INPUT);
-	file->before = exists ? strndup(input->data, input->length) : NULL;
-	file->before_length = exists ? input->length : 0;
-	file->after_length = text.length;
-	file->after = strbuf_finish(&text);
-	if (!file->path || !file->after || (exists && !file->before))
+	if (strbuf_adds(&text, syslog->addition) < 0)
 		return error_set_oom(error);
-	return mask_diff(file->path, file->before, file->before_length, file->after,
-			 file->after_length, &file->diff, error);
+	return plan_add_text(plan, RSYSLOG_INPUT, input, &text, NULL, error);
 }
 
 int syslog_plan_listener(const struct facts *facts, struct plan *plan, struct error *error)

@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -101,4 +103,49 @@ int bus_call(sd_bus *bus, sd_bus_message *call, uint64_t deadline_us, sd_bus_mes
 		return r;
 	*ret = take_ptr(reply.message);
 	return 0;
+}
+
+static int read_property(sd_bus_message *message, const struct bus_property *properties,
+			 size_t count, void *into)
+{
+	const char *name;
+	int r = sd_bus_message_read_basic(message, 's', &name);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++) {
+		const struct bus_property *property = &properties[i];
+		if (strcmp(property->name, name) != 0)
+			continue;
+		r = sd_bus_message_enter_container(message, 'v', property->signature);
+		if (r >= 0)
+			r = property->read(message, (char *)into + property->offset);
+		return r < 0 ? r : sd_bus_message_exit_container(message);
+	}
+	return sd_bus_message_skip(message, "v");
+}
+
+int bus_read_properties(sd_bus_message *message, const struct bus_property *properties,
+			size_t count, void *into)
+{
+	int r = sd_bus_message_enter_container(message, 'a', "{sv}");
+
+	while (r >= 0 && (r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
+		r = read_property(message, properties, count, into);
+		if (r >= 0)
+			r = sd_bus_message_exit_container(message);
+	}
+	return r;
+}
+
+int bus_read_invocation(sd_bus_message *message, void *field)
+{
+	char *text = field;
+	const void *bytes;
+	size_t size;
+	int r = sd_bus_message_read_array(message, 'y', &bytes, &size);
+
+	for (size_t i = 0; r >= 0 && size == 16 && i < size; i++)
+		(void)snprintf(text + 2 * i, 3, "%02x", ((const unsigned char *)bytes)[i]);
+	return r;
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <systemd/sd-bus.h>
@@ -22,84 +23,50 @@
 
 /* ---- asked of systemd ---- */
 
-static int read_streams(sd_bus_message *message, struct socket_unit *unit)
+static int read_streams(sd_bus_message *message, void *field)
 {
+	struct strlist *streams = field;
 	const char *type;
 	const char *address;
 	int r = sd_bus_message_enter_container(message, 'a', "(ss)");
 
 	while (r >= 0 && (r = sd_bus_message_read(message, "(ss)", &type, &address)) > 0)
 		if (strcmp(type, "Stream") == 0 && *address == '/')
-			r = strlist_add(&unit->streams, address);
+			r = strlist_add(streams, address);
 	return r < 0 ? r : sd_bus_message_exit_container(message);
 }
 
-static int read_name(sd_bus_message *message, char **field)
+static int read_name(sd_bus_message *message, void *field)
 {
 	const char *text;
 	int r = sd_bus_message_read_basic(message, 's', &text);
 
 	if (r < 0 || !*text)
 		return r;
-	*field = strdup(text);
-	return *field ? 0 : -ENOMEM;
+	char *copy = strdup(text);
+	if (!copy)
+		return -ENOMEM;
+	free(*(char **)field);
+	*(char **)field = copy;
+	return 0;
 }
 
-static int read_mode(sd_bus_message *message, struct socket_unit *unit)
+static int read_mode(sd_bus_message *message, void *field)
 {
 	uint32_t mode;
 	int r = sd_bus_message_read_basic(message, 'u', &mode);
 
 	if (r >= 0)
-		unit->mode = (mode_t)mode;
+		*(mode_t *)field = (mode_t)mode;
 	return r;
 }
 
-static int read_value(sd_bus_message *message, const char *name, struct socket_unit *unit)
-{
-	if (strcmp(name, "Listen") == 0)
-		return read_streams(message, unit);
-	if (strcmp(name, "SocketMode") == 0)
-		return read_mode(message, unit);
-	return read_name(message, strcmp(name, "SocketUser") == 0 ? &unit->user : &unit->group);
-}
-
-/* One {sv}, which the message stands in. */
-static int read_property(sd_bus_message *message, struct socket_unit *unit)
-{
-	static const struct {
-		const char *name, *signature;
-	} wanted[] = {{"Listen", "a(ss)"},
-		      {"SocketMode", "u"},
-		      {"SocketUser", "s"},
-		      {"SocketGroup", "s"}};
-	const char *name;
-	int r = sd_bus_message_read_basic(message, 's', &name);
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < array_size(wanted); i++) {
-		if (strcmp(wanted[i].name, name) != 0)
-			continue;
-		r = sd_bus_message_enter_container(message, 'v', wanted[i].signature);
-		if (r >= 0)
-			r = read_value(message, name, unit);
-		return r < 0 ? r : sd_bus_message_exit_container(message);
-	}
-	return sd_bus_message_skip(message, "v");
-}
-
-static int read_properties(sd_bus_message *message, struct socket_unit *unit)
-{
-	int r = sd_bus_message_enter_container(message, 'a', "{sv}");
-
-	while (r >= 0 && (r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
-		r = read_property(message, unit);
-		if (r >= 0)
-			r = sd_bus_message_exit_container(message);
-	}
-	return r;
-}
+static const struct bus_property properties[] = {
+	{"Listen", "a(ss)", read_streams, offsetof(struct socket_unit, streams)},
+	{"SocketMode", "u", read_mode, offsetof(struct socket_unit, mode)},
+	{"SocketUser", "s", read_name, offsetof(struct socket_unit, user)},
+	{"SocketGroup", "s", read_name, offsetof(struct socket_unit, group)},
+};
 
 static int new_question(sd_bus *bus, const char *name, sd_bus_message **ret)
 {
@@ -130,7 +97,7 @@ static int ask(const char *name, struct socket_unit *unit, unsigned *bus_calls)
 	r = bus_call(bus, call, clock_now_us() + BUS_US, &reply);
 	if (r >= 0 && sd_bus_message_get_error(reply))
 		r = -sd_bus_message_get_errno(reply);
-	return r < 0 ? r : read_properties(reply, unit);
+	return r < 0 ? r : bus_read_properties(reply, properties, array_size(properties), unit);
 }
 
 /* ---- read from its files ---- */

@@ -89,8 +89,6 @@ static int ask(const struct question *question, uint64_t deadline_us, sd_bus_mes
 
 /* ---- the properties that are of interest ---- */
 
-typedef int (*property_reader)(sd_bus_message *message, void *field);
-
 static int read_string(sd_bus_message *message, void *field)
 {
 	const char *string;
@@ -129,18 +127,6 @@ static int read_bool(sd_bus_message *message, void *field)
 static int read_u64(sd_bus_message *message, void *field)
 {
 	return sd_bus_message_read_basic(message, 't', field);
-}
-
-static int read_invocation(sd_bus_message *message, void *field)
-{
-	char *text = field;
-	const void *bytes;
-	size_t size;
-	int r = sd_bus_message_read_array(message, 'y', &bytes, &size);
-
-	for (size_t i = 0; r >= 0 && size == 16 && i < size; i++)
-		(void)snprintf(text + 2 * i, 3, "%02x", ((const unsigned char *)bytes)[i]);
-	return r;
 }
 
 static int read_pid(sd_bus_message *message, void *field)
@@ -267,12 +253,7 @@ static int read_environment_files(sd_bus_message *message, void *field)
 	return r < 0 ? r : sd_bus_message_exit_container(message);
 }
 
-static const struct property {
-	const char *name;
-	const char *signature;
-	property_reader read;
-	size_t offset; /* of the field in struct unit_facts */
-} properties[] = {
+static const struct bus_property properties[] = {
 #define FIELD(field) offsetof(struct unit_facts, field)
 	{"LoadState", "s", read_string, FIELD(load_state)},
 	{"ActiveState", "s", read_string, FIELD(active_state)},
@@ -281,7 +262,7 @@ static const struct property {
 	{"DropInPaths", "as", read_strings, FIELD(dropin_paths)},
 	{"NeedDaemonReload", "b", read_bool, FIELD(need_daemon_reload)},
 	{"MainPID", "u", read_pid, FIELD(main_pid)},
-	{"InvocationID", "ay", read_invocation, FIELD(invocation)},
+	{"InvocationID", "ay", bus_read_invocation, FIELD(invocation)},
 	{"LimitNOFILE", "t", read_u64, FIELD(limit_nofile)},
 	{"CapabilityBoundingSet", "t", read_u64, FIELD(capability_bounding)},
 	{"ExecStart", "a(sasbttttuii)", read_exec, FIELD(exec_start)},
@@ -291,43 +272,6 @@ static const struct property {
 	{"EnvironmentFiles", "a(sb)", read_environment_files, 0},
 #undef FIELD
 };
-
-static const struct property *find_property(const char *name)
-{
-	for (size_t i = 0; i < array_size(properties); i++)
-		if (strcmp(properties[i].name, name) == 0)
-			return &properties[i];
-	return NULL;
-}
-
-/* One {sv}, which the message stands in. */
-static int read_property(sd_bus_message *message, struct unit_facts *unit)
-{
-	const char *name;
-	int r = sd_bus_message_read_basic(message, 's', &name);
-	if (r < 0)
-		return r;
-
-	const struct property *property = find_property(name);
-	if (!property)
-		return sd_bus_message_skip(message, "v");
-	r = sd_bus_message_enter_container(message, 'v', property->signature);
-	if (r >= 0)
-		r = property->read(message, (char *)unit + property->offset);
-	return r < 0 ? r : sd_bus_message_exit_container(message);
-}
-
-static int read_properties(sd_bus_message *message, struct unit_facts *unit)
-{
-	int r = sd_bus_message_enter_container(message, 'a', "{sv}");
-
-	while (r >= 0 && (r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
-		r = read_property(message, unit);
-		if (r >= 0)
-			r = sd_bus_message_exit_container(message);
-	}
-	return r;
-}
 
 /* ---- environment files ---- */
 
@@ -514,7 +458,7 @@ static int unit_fill(const struct question *question, uint64_t deadline_us, stru
 	int r = ask(question, deadline_us, &message, bus_calls, error);
 	if (r < 0)
 		return r;
-	r = read_properties(message, unit);
+	r = bus_read_properties(message, properties, array_size(properties), unit);
 	if (r < 0)
 		return ask_failed(question, r, "its answer is malformed", error);
 	/* systemd sends "" for what a unit does not have. */
