@@ -160,8 +160,11 @@ check-compilers: ## build with gcc and with clang, warnings are errors
 	+$(MAKE) --no-print-directory CC=gcc BUILD=$(BUILD)/gcc all
 	+$(MAKE) --no-print-directory CC=$(CLANG) BUILD=$(BUILD)/clang all
 
+# Where no dockerd is but those that the tests start themselves.
 check-cli: $(PROGRAM) ## the program's own face: help, errors, exit statuses, bad input
-	HARDEN=$(abspath $(PROGRAM)) $(PYTHON) -m pytest -q -p no:cacheprovider tests/cli
+	HARDEN=$(abspath $(PROGRAM)) \
+	  $(if $(filter 0,$(shell id -u)),unshare --mount --pid --fork --mount-proc) \
+	  $(PYTHON) -m pytest -q -p no:cacheprovider tests/cli
 
 check-hosts: $(PROGRAM) $(BUILD)/stepper $(BUILD)/nomemory.so $(BUILD)/oracle $(BUILD)/argv ## end to end on Debian 12, 13 and sid with real dockerds
 	PYTHON=$(PYTHON) BUILD=$(BUILD) tests/host/run
