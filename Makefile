@@ -14,6 +14,8 @@ sbindir = $(prefix)/sbin
 datadir = $(prefix)/share
 mandir  = $(datadir)/man
 unitdir = $(prefix)/lib/systemd/system
+# harden itself looks nowhere else.
+sysconfdir = /etc
 
 # How long each fuzzer runs in `make check`, and how many random documents the property test draws.
 FUZZ_SECONDS   ?= 20
@@ -51,6 +53,7 @@ LIBRARY   := $(BUILD)/libharden.a
 UNITS     := $(notdir $(sort $(wildcard contrib/*.service)))
 PROFILES  := $(sort $(wildcard templates/profiles/*.json))
 TEXTS     := $(sort $(wildcard templates/rsyslog/*.conf templates/units/*.conf))
+MAN_PAGES := $(sort $(wildcard man/*.[1-8]))
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 PROPERTIES := $(patsubst tests/property/%.c,$(BUILD)/property/%,$(sort $(wildcard tests/property/*.c)))
@@ -94,29 +97,48 @@ $(LIBRARY): $(filter-out $(MAIN),$(OBJECTS))
 $(PROGRAM): $(MAIN) $(LIBRARY)
 	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
 
-install: $(PROGRAM) ## install below $(DESTDIR)$(prefix)
-	install -D -m 0755 $(PROGRAM) $(DESTDIR)$(sbindir)/harden
-	install -d $(DESTDIR)$(datadir)/harden/profiles $(DESTDIR)$(datadir)/harden/units
-	install -m 0644 $(PROFILES) $(DESTDIR)$(datadir)/harden/profiles
-	for text in $(TEXTS:templates/%=%); do \
-	  install -D -m 0644 templates/$$text $(DESTDIR)$(datadir)/harden/$$text || exit; done
-	install -D -m 0644 man/harden.8 $(DESTDIR)$(mandir)/man8/harden.8
-	install -D -m 0644 man/harden-json.5 $(DESTDIR)$(mandir)/man5/harden-json.5
-	install -D -m 0644 man/harden-profile.5 $(DESTDIR)$(mandir)/man5/harden-profile.5
-	install -d $(DESTDIR)$(unitdir)/multi-user.target.wants
-	set -e; for unit in $(UNITS); do \
-	  sed 's|^ExecStart=[^ ]*|ExecStart=$(sbindir)/harden|' contrib/$$unit >$(DESTDIR)$(unitdir)/$$unit; \
-	  chmod 0644 $(DESTDIR)$(unitdir)/$$unit; \
-	  ln -sf ../$$unit $(DESTDIR)$(unitdir)/multi-user.target.wants/$$unit; \
-	done
+# What systemd would do for the units here. With DESTDIR the files are for another system or a package,
+# where enabling is left to whoever unpacks them.
+define enable
+	command -v systemctl >/dev/null || exit 0; \
+	systemctl enable $(addprefix $(unitdir)/,$(UNITS)) && $(reload)
+endef
 
-# /var/lib/harden stays: it has the way back from what was applied.
+define disable
+	command -v systemctl >/dev/null || exit 0; \
+	systemctl disable $(UNITS) 2>/dev/null || :
+endef
+
+reload = if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+
+install: $(PROGRAM) ## install below $(DESTDIR)$(prefix), and enable the boot units
+	install -D -m 0755 $(PROGRAM) $(DESTDIR)$(sbindir)/harden
+	for text in $(patsubst templates/%,%,$(PROFILES) $(TEXTS)); do \
+	  install -D -m 0644 templates/$$text $(DESTDIR)$(datadir)/harden/$$text || exit; done
+	for page in $(MAN_PAGES); do \
+	  install -D -m 0644 $$page $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/} || exit; done
+	install -d $(DESTDIR)$(sysconfdir)/harden/profiles $(DESTDIR)$(unitdir)
+	for unit in $(UNITS); do \
+	  sed 's|^ExecStart=[^ ]*|ExecStart=$(sbindir)/harden|' contrib/$$unit \
+	    >$(DESTDIR)$(unitdir)/$$unit && chmod 0644 $(DESTDIR)$(unitdir)/$$unit || exit; done
+	$(if $(DESTDIR),,$(enable))
+
+# Folders that uninstall removes where nothing else is in them, children first. The upper ones of /usr and
+# /usr/local belong to the system.
+EMPTIED = $(sysconfdir)/harden/profiles $(sysconfdir)/harden $(mandir)/man5 $(mandir)/man8 $(unitdir) \
+          $(prefix)/lib/systemd $(if $(filter /usr /usr/local,$(prefix)),,$(mandir) $(datadir) \
+          $(prefix)/lib $(sbindir) $(prefix))
+
+# /var/lib/harden stays: it has the way back from what was applied. So does what the admin has put into
+# /etc/harden.
 uninstall: ## remove what install put there
-	rm -f $(DESTDIR)$(sbindir)/harden $(DESTDIR)$(mandir)/man8/harden.8 \
-	      $(DESTDIR)$(mandir)/man5/harden-json.5 $(DESTDIR)$(mandir)/man5/harden-profile.5 \
-	      $(addprefix $(DESTDIR)$(unitdir)/multi-user.target.wants/,$(UNITS)) \
-	      $(addprefix $(DESTDIR)$(unitdir)/,$(UNITS))
+	$(if $(DESTDIR),,$(disable))
+	rm -f $(DESTDIR)$(sbindir)/harden $(addprefix $(DESTDIR)$(unitdir)/,$(UNITS)) \
+	  $(foreach page,$(MAN_PAGES),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
 	rm -rf $(DESTDIR)$(datadir)/harden
+	for folder in $(EMPTIED); do \
+	  rmdir --ignore-fail-on-non-empty $(DESTDIR)$$folder 2>/dev/null || :; done
+	$(if $(DESTDIR),,$(reload))
 
 # Tests ---------------------------------------------------------------------------------------------
 

@@ -41,6 +41,7 @@ REPO = HERE.parents[1]
 BOOT_TIMEOUT = 60.0
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 IMAGE = "bb:1"
+BOOT_UNITS = ("harden-recover.service", "harden-recover-containers.service")
 
 
 class HostError(RuntimeError):
@@ -496,7 +497,7 @@ class Host:
         return Path(f"/proc/{self.leader}/root") / inside.lstrip("/")
 
     def install(self, build_dir: Path | str | None = None) -> None:
-        """Install harden from a finished build, as a package would, and have systemd notice."""
+        """Install harden from a finished build, as a package would, and enable its boot units."""
         command = ["make", "-s", "-C", str(REPO), "install", f"DESTDIR={self.tree}", "prefix=/usr"]
         if build_dir is not None:
             command.append(f"BUILD={Path(build_dir).resolve()}")
@@ -508,7 +509,7 @@ class Host:
             )
         if done.returncode != 0:
             raise CommandFailed(command, done)
-        self.run("systemctl daemon-reload")
+        self.run(["systemctl", "--quiet", "enable", *BOOT_UNITS])
 
     def snapshot(
         self,
