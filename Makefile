@@ -54,6 +54,9 @@ UNITS     := $(notdir $(sort $(wildcard contrib/*.service)))
 PROFILES  := $(sort $(wildcard templates/profiles/*.json))
 TEXTS     := $(sort $(wildcard templates/rsyslog/*.conf templates/units/*.conf))
 MAN_PAGES := $(sort $(wildcard man/*.[1-8]))
+# Tests are in the source package only: a changed one is not worth another build.
+PACKAGED  := $(shell find Makefile README.md src include templates man contrib -type f)
+PACKAGE   := $(BUILD)/deb/build.log
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 PROPERTIES := $(patsubst tests/property/%.c,$(BUILD)/property/%,$(sort $(wildcard tests/property/*.c)))
@@ -66,9 +69,9 @@ export HARDEN_TEST_DATA := $(CURDIR)/tests/data
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all run help install uninstall clean format lint bench shell check check-unit \
+.PHONY: all run help install uninstall deb clean format lint bench shell check check-unit \
         check-compilers check-sanitized check-valgrind check-property check-fuzz check-hosts \
-        check-lint check-cli fuzzers torture
+        check-lint check-cli check-package fuzzers torture
 
 all: $(PROGRAM) ## build the program
 
@@ -140,10 +143,17 @@ uninstall: ## remove what install put there
 	  rmdir --ignore-fail-on-non-empty $(DESTDIR)$$folder 2>/dev/null || :; done
 	$(if $(DESTDIR),,$(reload))
 
+# The package ---------------------------------------------------------------------------------------
+
+deb: $(PACKAGE) ## build a Debian package, $(BUILD)/deb/harden_*.deb
+
+$(PACKAGE): $(PACKAGED)
+	contrib/make-deb $(@D) $(VERSION)
+
 # Tests ---------------------------------------------------------------------------------------------
 
 CHECKS := check-hosts check-lint check-compilers check-unit check-sanitized check-valgrind \
-          check-property check-fuzz check-cli
+          check-property check-fuzz check-cli check-package
 
 # The hosts mostly wait, so the rest goes on beside them; what each says is shown when it is done.
 check: ## pass every test; contrib/bootstrap check also installs what it needs
@@ -209,6 +219,14 @@ $(BUILD)/nomemory.so: tests/torture/nomemory.c Makefile
 $(BUILD)/stepper: tests/torture/stepper.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(COMPILE) $< -pie -o $@
+
+# Built once more, elsewhere and by somebody with other habits, it has to be the same.
+check-package: $(PACKAGE) ## lintian, and whether the package is reproducible
+	umask 077; TZ=Asia/Tokyo LANG=tr_TR.UTF-8 contrib/make-deb $(BUILD)/deb-again/elsewhere $(VERSION)
+	set -e; for file in $(BUILD)/deb/*.dsc $(BUILD)/deb/*.tar.xz $(BUILD)/deb/*.deb; do \
+	  cmp $$file $(BUILD)/deb-again/elsewhere/$${file##*/}; done
+	lintian --allow-root --info --pedantic --fail-on error,warning,info,pedantic \
+	  $(BUILD)/deb/*.changes
 
 check-lint: ## format, clang-tidy, the direction of the rooms
 	tests/lint/check

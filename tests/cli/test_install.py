@@ -1,10 +1,13 @@
-"""`make install` and `make uninstall`."""
+"""`make install` and `make uninstall`, and what the package's purge takes away."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
+
+import pytest
 
 REPO = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("HARDEN", "build/harden")).resolve().parent
@@ -91,3 +94,72 @@ def test_enabled_on_this_system(tmp_path: Path) -> None:
     make("uninstall", *words, path=systemctl.parent)
     assert said.read_text().splitlines() == [" ".join(["disable", *UNITS]), *reload]
     assert not prefix.exists()
+
+
+# --- the package
+
+
+def test_its_version_is_the_programs(tmp_path: Path) -> None:
+    """The changelog has to be written before a release can be packaged."""
+    done = subprocess.run(
+        [str(REPO / "contrib/make-deb"), str(tmp_path), "9.9.9"],
+        check=False, capture_output=True, text=True,
+    )
+    assert done.returncode == 2
+    assert "changelog" in done.stderr and "9.9.9" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+APPLIED = {"kind": "apply", "state": "committed", "of": None}
+PUT_BACK = {"kind": "apply", "state": "rolled-back", "of": None}
+
+
+def undoes(number: int, state: str = "committed") -> dict[str, str | None]:
+    return {"kind": "rollback", "state": state, "of": f"2026112{number}T000000Z"}
+
+
+@pytest.mark.parametrize(
+    ("records", "stays"),
+    [
+        ([], False),
+        ([PUT_BACK], False),
+        ([APPLIED], True),
+        ([APPLIED, undoes(0)], False),
+        ([APPLIED, undoes(0, "rolled-back")], True),
+        ([APPLIED, undoes(0), undoes(1)], True),
+        ([APPLIED, undoes(0), undoes(1), undoes(2)], False),
+        ([APPLIED, APPLIED, undoes(1)], True),
+        ([APPLIED, APPLIED, undoes(1), undoes(0)], False),
+        ([APPLIED, undoes(0), PUT_BACK], False),
+        # not finished, not readable
+        ([{**APPLIED, "state": "switched"}], True),
+        ([APPLIED, undoes(0, "undoing")], True),
+        ([{}], True),
+        ([None], True),
+    ],
+)
+def test_purge_keeps_what_is_the_way_back(
+    tmp_path: Path, records: list[dict[str, str | None] | None], stays: bool
+) -> None:
+    store = tmp_path / "var/lib/harden"
+    for number, record in enumerate(records):
+        folder = store / f"applies/2026112{number}T000000Z"
+        folder.mkdir(parents=True)
+        if record is not None:
+            # Deeper members of the same names, as the containers in a record have them.
+            text = {**record, "folders": [], "running": [{"state": "x", "of": "x", "kind": "x"}]}
+            (folder / "record.json").write_text(json.dumps(text, indent=2) + "\n")
+    store.mkdir(parents=True, exist_ok=True)
+    (store / "lock").touch()
+    for step in ("remove", "purge"):
+        assert store.exists()
+        done = subprocess.run(
+            ["sh", str(REPO / "contrib/debian/harden.postrm"), step],
+            check=True,
+            env={"PATH": "/usr/bin:/bin", "DPKG_ROOT": str(tmp_path)},
+            capture_output=True,
+            text=True,
+        )
+        said = "install harden again" in done.stderr
+        assert (done.stdout, said) == ("", stays and step == "purge"), done.stderr
+    assert store.exists() == stays
