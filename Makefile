@@ -198,7 +198,7 @@ check-cli: $(PROGRAM) ## the program's own face: help, errors, exit statuses, ba
 	  $(if $(filter 0,$(shell id -u)),unshare --mount --pid --fork --mount-proc) \
 	  $(PYTHON) -m pytest -q -p no:cacheprovider tests/cli
 
-check-hosts: $(PROGRAM) $(BUILD)/stepper $(BUILD)/nomemory.so $(BUILD)/oracle $(BUILD)/argv ## end to end on Debian 12, 13 and sid with real dockerds
+check-hosts: $(PROGRAM) $(PACKAGE) $(BUILD)/stepper $(BUILD)/nomemory.so $(BUILD)/oracle $(BUILD)/argv ## end to end on Debian 12, 13 and sid with real dockerds
 	PYTHON=$(PYTHON) BUILD=$(BUILD) tests/host/run
 
 torture: $(PROGRAM) $(BUILD)/stepper $(BUILD)/nomemory.so ## interrupt apply and rollback at every step; takes hours

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import select
+import signal
 import struct
 import subprocess
 import time
@@ -227,6 +228,15 @@ def finish(process: subprocess.Popen[str], timeout: float = 60) -> tuple[int, st
         out, err = process.communicate()
         raise HostError(f"took over {timeout} s\n{out}\n{err}") from None
     return process.returncode, out, err
+
+
+def kill_in_mid_restart(host: Host, *words: str) -> None:
+    """Of a host with slow_start()."""
+    process = start_harden(host, *words)
+    wait_until("docker is being restarted", lambda: start_pre_runs(host))
+    signal_harden(host, "KILL")
+    status, out, err = finish(process)
+    assert status in (-signal.SIGKILL, 128 + signal.SIGKILL), out + err
 
 
 # What harden ends a question with.

@@ -29,6 +29,7 @@ from applies import (
     finish,
     harden,
     history,
+    kill_in_mid_restart,
     latest,
     leftovers,
     pending,
@@ -479,14 +480,6 @@ def test_interrupted_while_docker_restarts(host: Host, name: str) -> None:
     assert_docker_works(host)
     assert reported(host) == said
     assert (pending(host), leftovers(host)) == (None, [])
-
-
-def kill_in_mid_restart(host: Host, *words: str) -> None:
-    process = start_harden(host, *words)
-    wait_until("docker is being restarted", lambda: start_pre_runs(host))
-    signal_harden(host, "KILL")
-    status, out, err = finish(process)
-    assert status in (-signal.SIGKILL, 128 + signal.SIGKILL), out + err
 
 
 def test_killed_in_mid_restart_and_recovered(host: Host) -> None:
