@@ -4,9 +4,9 @@
  *
  * Its image comes from harden itself and is imported: nothing is pulled, and nothing of it is left
  * afterwards. It has the daemon's own log driver, and one line of it goes there. It is put on the
- * daemon's default network, as the admin's next container is, since dockerd does part of its network
- * configuration (an mtu, options of the bridge, its firewall rules) only when a container is
- * started; it listens to nothing and sends nothing.
+ * daemon's default network, as the admin's next container is, since dockerd does part of its
+ * network configuration (an mtu, options of the bridge, its firewall rules) only when a container
+ * is started; it listens to nothing and sends nothing.
  *
  * It runs after an apply, and not after a rollback: that goes back to what the host had, which may
  * have its faults, and who wants to go back is not to be held up by them. */

@@ -47,4 +47,8 @@ bool canary_is_excused(const char *words);
 /* What it saw, for documents: NULL when out of memory. */
 json_t *canary_facts_json(const struct canary_facts *facts);
 
+/* Replaces *to by a copy. */
+int canary_facts_copy(const struct canary_facts *from, struct canary_facts *to,
+		      struct error *error);
+
 void canary_facts_done(struct canary_facts *facts);

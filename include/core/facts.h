@@ -158,8 +158,7 @@ struct canary_facts {
 	char *uid_map;         /* "0:100000:65536"; NULL: not known */
 };
 
-#define CANARY_FACTS_EMPTY                                                                         \
-	((struct canary_facts){.no_new_privileges = UNKNOWN, .seccomp = UNKNOWN})
+#define CANARY_FACTS_EMPTY ((struct canary_facts){.no_new_privileges = UNKNOWN, .seccomp = UNKNOWN})
 
 /* A file that CIS section 3 is about. */
 struct file_facts {

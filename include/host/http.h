@@ -66,11 +66,11 @@ struct http_request {
 	const char *path;        /* "/info" */
 	const char *method;      /* "GET", "POST", "DELETE" */
 	struct http_body body;
-	int fd;                  /* -1 while there is no socket */
-	bool connected;          /* false while the listener's queue is full */
-	size_t sent;             /* bytes of the request that are gone */
-	bool asked;              /* all of the request is gone */
-	int result;              /* 0 or negative errno once done; -EINPROGRESS before */
+	int fd;         /* -1 while there is no socket */
+	bool connected; /* false while the listener's queue is full */
+	size_t sent;    /* bytes of the request that are gone */
+	bool asked;     /* all of the request is gone */
+	int result;     /* 0 or negative errno once done; -EINPROGRESS before */
 	bool done;
 	struct http_reply reply;
 	struct error error; /* filled when result is negative */

@@ -78,11 +78,12 @@ static int decide(struct flight *flight, enum canary_state state, const char *fo
 	return canary->reason ? 0 : -ENOMEM;
 }
 
-/* dockerd's refusal: {"message": …} of a reply, {"error": …} in the progress of an import. Fit for a
- * terminal. */
+/* dockerd's refusal: {"message": …} of a reply, {"error": …} in the progress of an import. Fit for
+ * a terminal. */
 static int take_words(const struct http_reply *reply, struct strbuf *words)
 {
-	json_auto_t *body = json_loadb(reply->body, reply->body_length, JSON_DISABLE_EOF_CHECK, NULL);
+	json_auto_t *body =
+		json_loadb(reply->body, reply->body_length, JSON_DISABLE_EOF_CHECK, NULL);
 	const char *message = json_string_value(json_object_get(body, "message"));
 
 	if (!message)
@@ -92,16 +93,17 @@ static int take_words(const struct http_reply *reply, struct strbuf *words)
 }
 
 /* `made` says that the image is there, so that it is about a container. */
-static int refused(struct flight *flight, const struct http_reply *reply, const char *what, bool made)
+static int refused(struct flight *flight, const struct http_reply *reply, const char *what,
+		   bool made)
 {
 	cleanup_strbuf struct strbuf words = STRBUF_EMPTY;
 
 	if (take_words(reply, &words) < 0)
 		return -ENOMEM;
-	bool unable = reply->status == 403 ||
-		      (!made && (reply->status == 404 || reply->status == 405 ||
-				 reply->status == 501)) ||
-		      canary_is_excused(words.data);
+	bool unable =
+		reply->status == 403 ||
+		(!made && (reply->status == 404 || reply->status == 405 || reply->status == 501)) ||
+		canary_is_excused(words.data);
 	if (!unable)
 		flight->canary->key = canary_blame(words.data);
 	return decide(flight, unable ? CANARY_SKIPPED : CANARY_FAILED, "%s: %s", what, words.data);
@@ -130,8 +132,8 @@ static int out_of_memory(int r, struct error *error)
  * the API says nothing about a container, except where dockerd is busy starting one: then the log
  * driver hangs, or the runtime. */
 static int step(struct flight *flight, const char *method, const char *path,
-		const struct http_body *body, const char *what, bool made,
-		struct http_request *ret, struct error *error)
+		const struct http_body *body, const char *what, bool made, struct http_request *ret,
+		struct error *error)
 {
 	const struct canary_options *options = flight->options;
 	int r = talk(options->wait, options->socket_path, method, path, body, ret, error);
@@ -139,8 +141,8 @@ static int step(struct flight *flight, const char *method, const char *path,
 	if (r < 0)
 		return r;
 	if (ret->result == -ETIMEDOUT && text_ends_with(path, "/start"))
-		r = decide(flight, CANARY_FAILED, "%s: dockerd did not come to an end with it in time",
-			   what);
+		r = decide(flight, CANARY_FAILED,
+			   "%s: dockerd did not come to an end with it in time", what);
 	else if (ret->result < 0)
 		r = decide(flight, CANARY_SKIPPED, "%s: %s", what, ret->error.text);
 	else if (ret->reply.status >= 300 && ret->reply.status != 304)
@@ -281,7 +283,8 @@ static int create(struct flight *flight, struct error *error)
 	if (r < 0)
 		return r;
 	const struct http_body body = {"application/json", text, strlen(text)};
-	(void)snprintf(path, sizeof path, "/containers/create?name=" CANARY_NAME "-%s", options->id);
+	(void)snprintf(path, sizeof path, "/containers/create?name=" CANARY_NAME "-%s",
+		       options->id);
 	r = step(flight, "POST", path, &body, "a container cannot be created", true, &request,
 		 error);
 	if (r == 0 && !flight->decided)
@@ -342,8 +345,8 @@ static int judge_end(struct flight *flight)
 
 static bool has_ended(const json_t *inspected)
 {
-	const char *status = json_string_value(
-		json_object_get(json_object_get(inspected, "State"), "Status"));
+	const char *status =
+		json_string_value(json_object_get(json_object_get(inspected, "State"), "Status"));
 
 	return text_equal(status, "exited") || text_equal(status, "dead");
 }
@@ -362,7 +365,8 @@ static int inspect(struct flight *flight, const char *path, struct error *error)
 		flight->inspected =
 			json_loadb(request.reply.body, request.reply.body_length, 0, NULL);
 	else if (request.result < 0 && request.result != -ETIMEDOUT)
-		r = decide(flight, CANARY_SKIPPED, "it cannot be looked at: %s", request.error.text);
+		r = decide(flight, CANARY_SKIPPED, "it cannot be looked at: %s",
+			   request.error.text);
 	else if (request.result == 0)
 		r = refused(flight, &request.reply, "it cannot be looked at", true);
 	http_request_done(&request);

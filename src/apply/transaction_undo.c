@@ -10,6 +10,7 @@
 #include "apply/listener.h"
 #include "apply/run.h"
 #include "apply/switch.h"
+#include "apply/trial.h"
 #include "base/text.h"
 
 /* ---- files ---- */
@@ -160,6 +161,9 @@ static int undo(void *context, struct error *error)
 	int r = undo->force ? 0 : refuse_edited(undo->run, error);
 
 	undo->refused = r < 0;
+	/* The daemon that has it may be gone in a moment, or have another data root. */
+	if (r == 0)
+		trial_sweep(undo->run);
 	if (r == 0)
 		r = switch_back(undo->run->txn, error);
 	if (r < 0)
@@ -267,7 +271,12 @@ void transaction_undo(struct txn *txn, bool force, const struct transaction_opti
 static int recover_final(struct txn *txn, const struct transaction_options *options,
 			 struct report *ret, struct error *error)
 {
-	int r = run_tidy(txn, options->store, error);
+	cleanup_run struct run run;
+
+	run_start(&run, txn, txn->socket, options, ret);
+	run.daemon.interrupt_fd = -1;
+	trial_sweep(&run);
+	int r = run_end(&run, error);
 
 	if (r == 0)
 		ret->outcome = txn->state == TXN_COMMITTED ? OUTCOME_APPLIED : OUTCOME_ROLLED_BACK;

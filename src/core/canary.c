@@ -35,9 +35,9 @@ int canary_image(struct strbuf *tar, struct error *error)
 int canary_container(const char *id, const char *log_driver, const char *network, char **ret,
 		     struct error *error)
 {
-	json_auto_t *body = json_pack("{s:s++, s:[s], s:{s:s}, s:{}}", "Image", CANARY_NAME, ":",
-				      id, "Cmd", "/" PROGRAM, "Labels", CANARY_LABEL, id,
-				      "HostConfig");
+	json_auto_t *body =
+		json_pack("{s:s++, s:[s], s:{s:s}, s:{}}", "Image", CANARY_NAME, ":", id, "Cmd",
+			  "/" PROGRAM, "Labels", CANARY_LABEL, id, "HostConfig");
 	json_t *host = json_object_get(body, "HostConfig");
 	int r = host ? 0 : -1;
 
@@ -166,6 +166,19 @@ void canary_facts_done(struct canary_facts *facts)
 	*facts = CANARY_FACTS_EMPTY;
 }
 
+int canary_facts_copy(const struct canary_facts *from, struct canary_facts *to, struct error *error)
+{
+	char *uid_map = from->uid_map ? strdup(from->uid_map) : NULL;
+
+	if (from->uid_map && !uid_map)
+		return error_set_oom(error);
+	canary_facts_done(to);
+	*to = *from;
+	to->uid_map = uid_map;
+	(void)json_incref(to->limits);
+	return 0;
+}
+
 static json_t *tristate_json(enum tristate value)
 {
 	return value == UNKNOWN ? json_null() : json_boolean(value == YES);
@@ -223,12 +236,9 @@ const char *canary_blame(const char *words)
 bool canary_is_excused(const char *words)
 {
 	static const char *const causes[] = {
-		"no space left",
-		"disk quota exceeded",
-		"read-only file system",
-		"no available IPv4 addresses",
-		"no available addresses",
-		"no available IP",
+		"no space left",          "disk quota exceeded",
+		"read-only file system",  "no available IPv4 addresses",
+		"no available addresses", "no available IP",
 	};
 
 	for (size_t i = 0; i < array_size(causes); i++)

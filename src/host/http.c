@@ -405,8 +405,9 @@ static int request_head(const struct http_request *request, char *text, size_t s
 	char about[128] = "";
 
 	if (body->type)
-		(void)snprintf(about, sizeof about, "Content-Type: %.60s\r\nContent-Length: %zu\r\n",
-			       body->type, body->length);
+		(void)snprintf(about, sizeof about,
+			       "Content-Type: %.60s\r\nContent-Length: %zu\r\n", body->type,
+			       body->length);
 	else if (strcmp(request->method, "POST") == 0)
 		(void)snprintf(about, sizeof about, "Content-Length: 0\r\n");
 	int length = snprintf(text, size,
@@ -428,8 +429,8 @@ static void request_send(struct http_request *request)
 	}
 	size_t head = (size_t)length;
 	size_t all = head + body->length;
-	const char *next = request->sent < head ? text + request->sent
-						: body->bytes + (request->sent - head);
+	const char *next =
+		request->sent < head ? text + request->sent : body->bytes + (request->sent - head);
 	size_t left = request->sent < head ? head - request->sent : all - request->sent;
 	ssize_t n = send(request->fd, next, left, MSG_NOSIGNAL);
 	if (n >= 0)
