@@ -15,8 +15,8 @@
 
 #define REPLY_MAX ((size_t)4 * 1024 * 1024)
 #define PATH_SIZE 200
-/* Between two looks at a container that is about to end. */
-#define PAUSE_US 5000
+/* Between two looks at what is about to happen. */
+#define PAUSE_US 2000
 /* How long taking it away may take, also when somebody wants to stop. */
 #define REMOVE_US 20000000
 

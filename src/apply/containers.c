@@ -8,6 +8,7 @@
 #include "apply/talk.h"
 #include "apply/wait.h"
 #include "base/text.h"
+#include "core/canary.h"
 #include "host/clock.h"
 #include "host/containers.h"
 #include "host/http.h"
@@ -132,7 +133,7 @@ static int look_who_is_up(const struct daemon *daemon, const struct txn_containe
 		const json_t *entry = json_array_get(entries, i);
 		const json_t *called = json_object_get(entry, "Names");
 
-		if (container_entry_service(entry) || !is_up(entry))
+		if (container_entry_service(entry) || canary_is_entry(entry) || !is_up(entry))
 			continue;
 		const char *name = json_string_value(json_array_get(called, 0));
 		*ret_up = true;

@@ -206,10 +206,10 @@ const char *canary_blame(const char *words)
 	} causes[] = {
 		{"setting rlimit", "default-ulimits"},
 		{"ulimit", "default-ulimits"},
-		{"logging driver", "log-driver"},
-		{"log driver", "log-driver"},
 		{"log opt", "log-opts"},
 		{"log-opt", "log-opts"},
+		{"logging driver", "log-driver"},
+		{"log driver", "log-driver"},
 		{"seccomp", "seccomp-profile"},
 		{"lchown", "userns-remap"},
 		{"uid_map", "userns-remap"},
