@@ -61,6 +61,41 @@ static int restart_twice(struct run *run, struct error *error)
 	return daemon_restart(&run->daemon, error);
 }
 
+/* The first error counts. */
+static int first_of(int r, int later, const struct error *why, struct error *error)
+{
+	if (r == 0 && later < 0)
+		*error = *why;
+	return r < 0 ? r : later;
+}
+
+/* Containers are kept by a daemon.json that has live-restore for as long as it takes. */
+static int restart_and_keep(struct run *run, const struct txn_file *config, struct error *error)
+{
+	struct error why = ERROR_NONE;
+	int r = switch_step(config, &config->before, true, NULL, error);
+
+	if (r == 0)
+		r = restart_twice(run, error);
+	int back = r == 0 ? run_reload(run, &config->before, false, false, &why)
+			  : switch_exact(config, &config->before, &why);
+	return first_of(r, back, &why, error);
+}
+
+/* Runs a step that may need a daemon.json where there was none before, and no folder either. */
+static int with_folders(struct run *run, const struct txn_file *config,
+			int (*step)(struct run *run, const struct txn_file *config,
+				    struct error *error),
+			struct error *error)
+{
+	struct error why = ERROR_NONE;
+	int r = switch_make_folders(run->txn, error);
+
+	if (r == 0)
+		r = step(run, config, error);
+	return first_of(r, switch_remove_folders(run->txn, &why), &why, error);
+}
+
 /* The daemon was restarted, or is down. Where live-restore was off before, and the transaction had
  * switched it on for the sake of running containers, they are kept on the way back, too. */
 static int restart_old(struct run *run, struct error *error)
@@ -68,20 +103,14 @@ static int restart_old(struct run *run, struct error *error)
 	const struct txn *txn = run->txn;
 	const struct txn_file *config = run_config(run);
 	bool keep = config && txn->action == ACTION_RELOAD_RESTART && txn->live_restore;
-	int r = keep ? switch_step(config, &config->before, true, NULL, error) : 0;
 
-	if (r == 0)
-		r = restart_twice(run, error);
-	if (keep) {
-		struct error why = ERROR_NONE;
-		int back = r == 0 ? run_reload(run, &config->before, false, false, &why)
-				  : switch_exact(config, &config->before, &why);
-		if (back < 0 && r == 0) {
-			*error = why;
-			r = back;
-		}
-	}
-	return r;
+	return keep ? with_folders(run, config, restart_and_keep, error)
+		    : restart_twice(run, error);
+}
+
+static int reload_back(struct run *run, const struct txn_file *config, struct error *error)
+{
+	return run_reload(run, &config->before, !run->txn->live_restore, false, error);
 }
 
 /* live-restore as it was, where a reload may have changed it. */
@@ -89,7 +118,7 @@ static int reload_old(struct run *run, struct error *error)
 {
 	const struct txn_file *config = run_config(run);
 
-	return config ? run_reload(run, &config->before, !run->txn->live_restore, false, error) : 0;
+	return config ? with_folders(run, config, reload_back, error) : 0;
 }
 
 static bool has_reload(const struct txn *txn)
