@@ -201,8 +201,9 @@ START_TEST(what_does_not_exist_is_an_error)
 	const struct command command = {.argv = argv, .output_max = 10};
 
 	output = STRBUF_EMPTY;
-	ck_assert_int_eq(command_run(&command, clock_now_us() + 1000000, &output, &status),
-			 -ENOENT);
+	int r = command_run(&command, clock_now_us() + 1000000, &output, &status);
+	/* Where posix_spawn() cannot tell, as under valgrind, the child does. */
+	ck_assert(r == -ENOENT || (r == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 127));
 	strbuf_done(&output);
 }
 END_TEST
