@@ -17,6 +17,10 @@
 #define PATH_SIZE 200
 /* Between two looks at what is about to happen. */
 #define PAUSE_US 2000
+/* The longest between two looks while it is not about to happen. */
+#define LOOK_US 100000
+/* How long dockerd may take to listen to a container that has not been started yet. */
+#define ATTACH_US 5000000
 /* How long taking it away may take, also when somebody wants to stop. */
 #define REMOVE_US 20000000
 
@@ -298,6 +302,7 @@ static int attach(struct flight *flight, char *path, size_t size, struct error *
 {
 	const struct canary_options *options = flight->options;
 	struct http_request *request = &flight->attach;
+	const uint64_t enough = clock_now_us() + ATTACH_US;
 
 	(void)snprintf(path, size, "/containers/" CANARY_NAME "-%s/attach?stream=1&stdout=1",
 		       options->id);
@@ -308,7 +313,7 @@ static int attach(struct flight *flight, char *path, size_t size, struct error *
 		if (wait_interrupted(options->wait))
 			return error_set(error, -ECANCELED, "wait for", options->socket_path,
 					 "interrupted");
-		if (clock_now_us() >= options->wait->deadline_us)
+		if (clock_now_us() >= enough || clock_now_us() >= options->wait->deadline_us)
 			break;
 	}
 	return 0;
@@ -373,28 +378,44 @@ static int inspect(struct flight *flight, const char *path, struct error *error)
 	return out_of_memory(r, error);
 }
 
-/* Its output ends when it does, and dockerd notes its end a moment later. */
+/* Waits a while for the end of its output, which comes with its own. */
+static int follow_output(struct flight *flight)
+{
+	const struct wait *wait = flight->options->wait;
+
+	if (flight->attach.done)
+		return wait_for(wait, -1, 0, clock_now_us() + PAUSE_US);
+	(void)http_continue(&flight->attach, 1, clock_now_us() + LOOK_US);
+	if (wait->tick)
+		wait->tick(wait->context);
+	return wait_for(wait, -1, 0, clock_now_us());
+}
+
+/* dockerd notes its end a moment after that of its output; and should the output not end, that is
+ * no reason to wait for it. */
 static int wait_for_end(struct flight *flight, struct error *error)
 {
 	const struct canary_options *options = flight->options;
 	char path[PATH_SIZE];
-	int r = flight->attach.done ? 0 : talk_finish(options->wait, &flight->attach, 1, error);
+	int r = 0;
 
 	(void)snprintf(path, sizeof path, "/containers/" CANARY_NAME "-%s/json", options->id);
 	while (r == 0) {
-		r = inspect(flight, path, error);
-		if (r < 0 || flight->decided)
-			return r;
-		if (has_ended(flight->inspected))
-			return out_of_memory(judge_end(flight), error);
-		r = wait_for(options->wait, -1, 0, clock_now_us() + PAUSE_US);
+		r = follow_output(flight);
 		if (r == -ETIMEDOUT)
 			return out_of_memory(decide(flight, CANARY_FAILED,
 						    "a container that only ends did not do so "
 						    "in time"),
 					     error);
-		if (r == -ECANCELED)
-			(void)error_set(error, r, "wait for", options->socket_path, "interrupted");
+		if (r < 0)
+			return error_set(error, r, "wait for", options->socket_path, "interrupted");
+		r = inspect(flight, path, error);
+		if (r < 0 || flight->decided)
+			return r;
+		if (has_ended(flight->inspected)) {
+			(void)http_continue(&flight->attach, 1, clock_now_us() + LOOK_US);
+			return out_of_memory(judge_end(flight), error);
+		}
 	}
 	return r;
 }

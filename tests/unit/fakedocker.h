@@ -14,8 +14,10 @@
 struct fake_answer {
 	const char *request; /* "GET /info"; NULL ends the list */
 	int status;          /* 0: it never answers */
-	const char *body;    /* NULL: none; behind a "\1": in a frame of standard output */
-	unsigned times;      /* so often; 0: always */
+	/* NULL: none; behind a "\1": in a frame of standard output, behind a "\2": likewise, and
+	 * the connection stays open */
+	const char *body;
+	unsigned times; /* so often; 0: always */
 };
 
 /* The requests that came, a line each; shared with the test. */
@@ -76,13 +78,14 @@ static inline void fake_docker_answer(int fd, const struct fake_answer *answer)
 		return;
 	(void)snprintf(head, sizeof head, "HTTP/1.0 %d So\r\n\r\n", answer->status);
 	(void)send(fd, head, strlen(head), MSG_NOSIGNAL);
-	if (answer->body && answer->body[0] == '\1') {
+	if (answer->body && (answer->body[0] == '\1' || answer->body[0] == '\2')) {
 		const char frame[8] = {1, 0, 0, 0, 0, 0, 0, (char)strlen(answer->body + 1)};
 		(void)send(fd, frame, sizeof frame, MSG_NOSIGNAL);
 		(void)send(fd, answer->body + 1, strlen(answer->body + 1), MSG_NOSIGNAL);
 	} else if (answer->body)
 		(void)send(fd, answer->body, strlen(answer->body), MSG_NOSIGNAL);
-	(void)close(fd);
+	if (!answer->body || answer->body[0] != '\2')
+		(void)close(fd);
 }
 
 static inline void fake_docker_serve(int listener, const struct fake_answer *answers)

@@ -135,6 +135,22 @@ START_TEST(one_that_takes_its_time_is_waited_for)
 }
 END_TEST
 
+/* The report came, and then nothing more. */
+START_TEST(output_that_does_not_end_is_not_waited_for)
+{
+	static const struct fake_answer answers[] = {
+		EMPTY_LISTS, IMPORTED,
+		CREATED,     {ATTACH, 200, "\2harden-canary no_new_privs=1\n", 0},
+		STARTED,     WELL_ENDED,
+		REMOVED,     NO_MORE,
+	};
+
+	ck_assert_int_eq(fly(answers, 10000), 0);
+	check(CANARY_PASSED, NULL, NULL);
+	canary_done(&canary);
+}
+END_TEST
+
 /* One step that goes wrong, the others go well. */
 static const struct {
 	struct fake_answer answer;
@@ -354,17 +370,12 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		one_that_ends_well_tells_what_it_got,
-		one_that_takes_its_time_is_waited_for,
-		a_start_that_never_ends_is_a_failure,
-		an_import_that_never_ends_says_nothing,
-		one_that_never_ends_is_a_failure,
-		nobody_at_the_socket_says_nothing,
-		it_can_be_interrupted_and_is_taken_away,
-		what_an_earlier_one_has_left_goes_first,
-		one_that_cannot_be_taken_away_is_told,
-		only_an_id_becomes_part_of_a_path,
-		NULL,
+		one_that_ends_well_tells_what_it_got,       one_that_takes_its_time_is_waited_for,
+		output_that_does_not_end_is_not_waited_for, a_start_that_never_ends_is_a_failure,
+		an_import_that_never_ends_says_nothing,     one_that_never_ends_is_a_failure,
+		nobody_at_the_socket_says_nothing,          it_can_be_interrupted_and_is_taken_away,
+		what_an_earlier_one_has_left_goes_first,    one_that_cannot_be_taken_away_is_told,
+		only_an_id_becomes_part_of_a_path,          NULL,
 	};
 
 	return tree_main_loop("canary_apply", tests, refusals_fail_it_or_say_nothing,
