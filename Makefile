@@ -36,7 +36,8 @@ PKG_LIBS   := $(shell pkg-config --libs jansson libsystemd 2>/dev/null)
 CHECK_LIBS  = $(shell pkg-config --libs check)
 
 CPPFLAGS_ALL = -Iinclude -D_GNU_SOURCE -DHARDEN_VERSION='"$(VERSION)"' \
-               -DTEMPLATES_DIR='"$(CURDIR)/templates"' $(PKG_CFLAGS) $(CPPFLAGS)
+               -DTEMPLATES_DIR='"$(CURDIR)/templates"' \
+               -DCANARY_PROGRAM='"$(abspath $(CANARY))"' $(PKG_CFLAGS) $(CPPFLAGS)
 CFLAGS_ALL   = -std=gnu11 -fPIE $(WARNINGS) $(HARDENING) $(OPTIMIZE) $(SANITIZE) $(CFLAGS)
 LDFLAGS_ALL  = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANITIZE) $(LDFLAGS)
 COMPILE      = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP
@@ -50,6 +51,7 @@ OBJECTS   := $(SOURCES:src/%.c=$(BUILD)/obj/%.o)
 MAIN      := $(BUILD)/obj/cli/main.o
 PROGRAM   := $(BUILD)/harden
 LIBRARY   := $(BUILD)/libharden.a
+CANARY    := $(BUILD)/canary
 UNITS     := $(notdir $(sort $(wildcard contrib/*.service)))
 PROFILES  := $(sort $(wildcard templates/profiles/*.json))
 TEXTS     := $(sort $(wildcard templates/rsyslog/*.conf templates/units/*.conf))
@@ -63,7 +65,7 @@ PROPERTIES := $(patsubst tests/property/%.c,$(BUILD)/property/%,$(sort $(wildcar
 # Its own malloc() and the sanitizers' do not go together.
 PROPERTIES := $(if $(SANITIZE),$(filter-out %/oom_plan,$(PROPERTIES)),$(PROPERTIES))
 FUZZERS    := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
-C_FILES    := $(SOURCES) $(sort $(wildcard include/*/*.h tests/*/*.c tests/*/*.h))
+C_FILES    := $(SOURCES) src/canary.c $(sort $(wildcard include/*/*.h tests/*/*.c tests/*/*.h))
 
 export HARDEN_TEST_DATA := $(CURDIR)/tests/data
 
@@ -90,8 +92,19 @@ $(BUILD)/obj/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(COMPILE) -c $< -o $@
 
-# The templates are embedded by the assembler, which the dependency files do not see.
-$(BUILD)/obj/core/builtin.o: $(PROFILES) $(TEXTS)
+# The templates and the canary are embedded by the assembler, which the dependency files do not see.
+$(BUILD)/obj/core/builtin.o: $(PROFILES) $(TEXTS) $(CANARY)
+
+# A program for a container that has nothing else: static, without a libc, as small as it gets. What the
+# rest of harden is compiled with (sanitizers, hardening that needs a libc) is not for it.
+CANARY_FLAGS := -std=gnu11 -Os -Wall -Wextra -Werror -ffreestanding -fno-builtin -fno-pie \
+                -fno-stack-protector -fno-asynchronous-unwind-tables -U_FORTIFY_SOURCE \
+                -static -nostdlib -Wl,--build-id=none -Wl,-z,noseparate-code \
+                -Wl,-z,noexecstack -Wl,-s
+
+$(CANARY): src/canary.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(CANARY_FLAGS) $< -o $@
 
 $(LIBRARY): $(filter-out $(MAIN),$(OBJECTS))
 	@rm -f $@
@@ -233,7 +246,7 @@ check-lint: ## format, clang-tidy, the direction of the rooms
 
 # Fuzzing -------------------------------------------------------------------------------------------
 
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(SOURCES) $(PROFILES) $(TEXTS) Makefile
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(SOURCES) $(PROFILES) $(TEXTS) $(CANARY) Makefile
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$<)$(CLANG) $(CPPFLAGS_ALL) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
 	         -fno-sanitize-recover=all $< $(filter src/base/% src/core/% src/host/%,$(SOURCES)) \

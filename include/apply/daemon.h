@@ -20,10 +20,11 @@ struct daemon {
 	unsigned depth;          /* of phases inside phases */
 
 	/* Measured. */
-	uint64_t started_us; /* CLOCK_REALTIME of the last restart's call, for the journal */
-	uint64_t called_us;  /* the same, CLOCK_MONOTONIC */
-	int64_t downtime_us; /* of the last restart until the API answered; -1 */
-	uint64_t *phase_us;  /* array of PHASE_COUNT; a phase inside another counts as part of it */
+	uint64_t started_us;  /* CLOCK_REALTIME of the last restart's call, for the journal */
+	uint64_t called_us;   /* the same, CLOCK_MONOTONIC */
+	uint64_t answered_us; /* when the API did, the same; 0 */
+	int64_t downtime_us;  /* of the last restart until the API answered; -1 */
+	uint64_t *phase_us; /* array of PHASE_COUNT; a phase inside another counts as part of it */
 };
 
 void daemon_done(struct daemon *daemon);
@@ -64,6 +65,7 @@ int daemon_moment(struct daemon *daemon, struct unit_moment *ret, struct error *
 int daemon_look(struct daemon *daemon, struct facts *ret, struct error *error);
 
 /* Fails when the service is not active, or not with the process that the last restart has started
- * (without one: that it has now), at any time until half a second from now: a daemon that dies of
- * its configuration often does so after it was ready. */
+ * (without one: that it has now), at any time until half a second after its API has answered
+ * (without a restart: from now): a daemon that dies of its configuration often does so after it was
+ * ready. */
 int daemon_stays(struct daemon *daemon, struct error *error);

@@ -12,7 +12,10 @@ enum phase {
 	PHASE_RESTART, /* the systemd job */
 	PHASE_ANSWER,  /* until the API answers */
 	PHASE_START,   /* containers that are to run again */
+	PHASE_CANARY,  /* a container that tells what it got */
 	PHASE_PROVE,   /* what is in force */
+	PHASE_VERIFY,  /* the command of --verify-cmd */
+	PHASE_CONFIRM, /* until somebody says yes */
 	PHASE_UNDO,    /* everything that puts the host back */
 	PHASE_COUNT,
 };

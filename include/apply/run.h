@@ -35,8 +35,9 @@ void run_undo(struct run *run, bool told, bool force);
 int run_set_text(char **field, const char *text, struct error *error);
 
 /* Takes away what lies about once a transaction is final: temporary files, folders that a rollback
- * leaves empty, the mark. Can be repeated. */
-int run_tidy(const struct txn *txn, const struct store *store, struct error *error);
+ * leaves empty, the mark. Can be repeated. At boot, before the daemon runs, the mark stays where a
+ * canary may have left something: `harden recover` runs once more when the daemon does. */
+int run_end(const struct run *run, struct error *error);
 
 /* Writes the end of it into the record and takes the mark away. */
 int run_settle(struct run *run, enum txn_state state, enum outcome outcome, struct error *error);

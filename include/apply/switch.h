@@ -33,6 +33,11 @@ int switch_step(const struct txn_file *config, const struct filestate *state, bo
 /* Puts exactly this state in daemon.json's place. */
 int switch_exact(const struct txn_file *config, const struct filestate *state, struct error *error);
 
+/* The folders that were created for the files, once more: for a daemon.json that is there only
+ * while dockerd is reloaded. And away with them, where they are empty. */
+int switch_make_folders(const struct txn *txn, struct error *error);
+int switch_remove_folders(const struct txn *txn, struct error *error);
+
 /* Removes the folders that a rollback leaves, where they are empty. */
 int switch_leave_folders(const struct txn *txn, struct error *error);
 

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "apply/canary.h"
 #include "apply/progress.h"
 #include "apply/store.h"
 #include "apply/txn.h"
@@ -20,6 +21,12 @@ struct transaction_options {
 	const struct progress *progress;
 	const char *config_file; /* as in struct gather_options; NULL */
 	bool incomplete;         /* something that the profile wants was left out of it */
+	bool no_canary;
+	const char *verify_command; /* for /bin/sh; NULL */
+	/* Asks whether it shall stay, and waits: 0 is a yes, anything else and the host is put
+	 * back. NULL: it stays without being asked. */
+	int (*confirm)(void *context, struct error *error);
+	void *confirm_context;
 };
 
 enum outcome {
@@ -38,10 +45,12 @@ struct report {
 	char *id;              /* NULL where there was no transaction */
 	struct error error;    /* why, when it was refused or rolled back */
 	struct strlist words;  /* dockerd's own, of the start that failed */
+	struct strlist output; /* of the command of --verify-cmd, when it failed: its last lines */
 	struct strlist advice; /* when putting back failed: what is where, and what to type */
 	struct strlist notes;  /* what else is worth saying */
 	enum proof *proofs;    /* one for each expectation, when applied */
 	size_t proof_count;
+	struct canary canary;
 	int64_t downtime_us; /* from the call that restarts until the API answered; -1 no restart */
 	uint64_t phase_us[PHASE_COUNT];
 	int64_t containers_before;         /* that were up; -1: not known */
@@ -53,6 +62,7 @@ struct report {
 
 #define REPORT_EMPTY                                                                               \
 	((struct report){.outcome = OUTCOME_REFUSED,                                               \
+			 .canary = CANARY_EMPTY,                                                   \
 			 .downtime_us = -1,                                                        \
 			 .containers_before = -1,                                                  \
 			 .containers_kept = -1,                                                    \

@@ -105,6 +105,7 @@ struct txn {
 	 * becomes of the transaction, undoing it leaves none of them down. */
 	struct txn_containers running;
 	struct txn_containers starts; /* started after it, in this order */
+	bool canary; /* one runs, or ran: it may have left a container and an image */
 };
 
 void txn_done(struct txn *txn);

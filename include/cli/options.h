@@ -51,6 +51,9 @@ struct options {
 	bool yes;
 	bool force;
 	bool no_restart;
+	bool no_canary;
+	const char *verify_command; /* NULL */
+	unsigned confirm_seconds;   /* 0: nobody is asked afterwards */
 	bool exit_code;
 	bool json;
 	bool quiet;

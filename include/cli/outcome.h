@@ -23,6 +23,9 @@ void outcome_put_advice(const struct paper *paper, const struct report *report);
 /* What else is worth saying. */
 void outcome_put_notes(const struct paper *paper, const struct report *report);
 
+/* The member "canary" of a document of apply. */
+json_t *outcome_canary_json(const struct report *report);
+
 /* Adds id, result, error, api_downtime_ms, containers, dockerd, advice, notes and phases_ms to a
  * document. Returns the document, or NULL when out of memory (it is released then). */
 json_t *outcome_json(json_t *document, const struct report *report);

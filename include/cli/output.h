@@ -42,6 +42,7 @@ struct daemon_change {
 	enum plan_action action;
 	bool keeps_containers; /* they outlive a restart */
 	bool release;          /* of reload+restart: live-restore goes off after, not on before */
+	bool canary;           /* a container is started afterwards */
 	const struct strlist *stopped; /* names of containers stopped before a restart … */
 	const struct strlist *started; /* … and of those started after it */
 	const char *listener;          /* a log service that is restarted with it; NULL */

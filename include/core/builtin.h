@@ -1,5 +1,5 @@
-/* What is compiled into the program from templates/: the profiles, and texts for files of others.
- */
+/* What is compiled into the program: the profiles and texts for files of others, from templates/,
+ * and the canary. */
 #pragma once
 
 #include <stddef.h>
@@ -23,3 +23,6 @@ const char *builtin_rsyslog_listener(void);
 
 /* The drop-in for docker.socket, with @MODE@, @USER@ and @GROUP@ in it (core/socketunit.h). */
 const char *builtin_socket_dropin(void);
+
+/* The canary's program (src/canary.c), an ELF file. */
+const char *builtin_canary(size_t *ret_length);

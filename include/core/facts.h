@@ -149,6 +149,17 @@ struct container_facts {
 	json_t *ulimits;        /* its own, an array; NULL: none */
 };
 
+/* What a container that was started with the daemon's defaults saw of itself (core/canary.h). */
+struct canary_facts {
+	json_t *limits; /* those of default-ulimits as they came out, an object like the one in
+			 * daemon.json; NULL: not known */
+	enum tristate no_new_privileges;
+	enum tristate seccomp; /* a filter was on it */
+	char *uid_map;         /* "0:100000:65536"; NULL: not known */
+};
+
+#define CANARY_FACTS_EMPTY ((struct canary_facts){.no_new_privileges = UNKNOWN, .seccomp = UNKNOWN})
+
 /* A file that CIS section 3 is about. */
 struct file_facts {
 	/* Which file it is, for the profile's rows: docker.service, docker.socket, drop-in,
@@ -235,6 +246,8 @@ struct facts {
 	enum tristate port_proxies; /* docker-proxy processes serve published ports; UNKNOWN: there
 				     * is no published port, or it cannot be seen */
 
+	struct canary_facts canary; /* after an apply that ran one */
+
 	struct data_root_facts data_root;
 	enum tristate swarm; /* this node is part of a swarm, or has its state on disk */
 
@@ -269,6 +282,7 @@ struct facts {
 				      .containerd_store = UNKNOWN,                                 \
 				      .overlay2_possible = UNKNOWN},                               \
 			.port_proxies = UNKNOWN,                                                   \
+			.canary = CANARY_FACTS_EMPTY,                                              \
 			.br_netfilter = UNKNOWN,                                                   \
 			.syslog_socket = UNKNOWN,                                                  \
 			.syslog = {.answers = UNKNOWN},                                            \

@@ -16,7 +16,9 @@ bool container_entry_ended_well(const json_t *entry);
  * folder of each under the data root. Those are written by dockerd when it creates, starts and
  * stops a container, and are the only place that says what it was created with; asking the API for
  * each would cost ten times as much. Only root may read them: for others the containers stay
- * unknown, with one sentence in unseen. Without facts->containers there is nothing to do. */
+ * unknown, with one sentence in unseen. Without facts->containers there is nothing to do.
+ *
+ * A canary of harden's own is not among them, nor in the counts of data_root. */
 int containers_read(struct facts *facts, struct error *error);
 
 /* Asks the daemon what limits it gives to a container that has none of its own, and sets

@@ -1,6 +1,4 @@
-/* The Docker API over a unix socket: HTTP/1.0, GET and POST, strict limits, several requests at
- * once.
- */
+/* The Docker API over a unix socket: HTTP/1.0, strict limits, several requests at once. */
 #pragma once
 
 #include <stdbool.h>
@@ -55,16 +53,24 @@ void http_reply_done(struct http_reply *reply);
 int http_reply_feed(struct http_reply *reply, const char *bytes, size_t length, bool end,
 		    struct error *error);
 
+/* What goes with a request. */
+struct http_body {
+	const char *type;  /* "application/json"; NULL: there is nothing */
+	const char *bytes; /* borrowed */
+	size_t length;
+};
+
 /* One request of a batch. */
 struct http_request {
 	const char *socket_path; /* borrowed, as is path */
 	const char *path;        /* "/info" */
-	const char *method;      /* "GET" or "POST" */
-	int fd;                  /* -1 while there is no socket */
-	bool connected;          /* false while the listener's queue is full */
-	size_t sent;             /* bytes of the request that are gone */
-	bool asked;              /* all of the request is gone */
-	int result;              /* 0 or negative errno once done; -EINPROGRESS before */
+	const char *method;      /* "GET", "POST", "DELETE" */
+	struct http_body body;
+	int fd;         /* -1 while there is no socket */
+	bool connected; /* false while the listener's queue is full */
+	size_t sent;    /* bytes of the request that are gone */
+	bool asked;     /* all of the request is gone */
+	int result;     /* 0 or negative errno once done; -EINPROGRESS before */
 	bool done;
 	struct http_reply reply;
 	struct error error; /* filled when result is negative */
@@ -79,6 +85,10 @@ void http_start(struct http_request *request, const char *socket_path, const cha
 /* The same for a POST without a body, which is how the API is told to stop or start something. */
 void http_start_post(struct http_request *request, const char *socket_path, const char *path,
 		     size_t limit);
+
+/* The same for any method, with something to send; all of it is borrowed. */
+void http_start_with(struct http_request *request, const char *socket_path, const char *method,
+		     const char *path, const struct http_body *body, size_t limit);
 
 /* Carries all started requests on until each is done, or the deadline (CLOCK_MONOTONIC, in
  * microseconds) passes, which makes those that are left fail with -ETIMEDOUT. A result of 0 means

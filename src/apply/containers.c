@@ -5,15 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apply/talk.h"
 #include "apply/wait.h"
 #include "base/text.h"
+#include "core/canary.h"
 #include "host/clock.h"
 #include "host/containers.h"
 #include "host/http.h"
 #include "host/proc.h"
 
 #define REPLY_MAX ((size_t)64 * 1024 * 1024)
-/* Between two looks at the person at the keyboard, and at the list. */
+/* Between two looks at the list. */
 #define LOOK_US 100000
 #define PAUSE_US 20000
 #define TASKS_SECONDS 30
@@ -34,17 +36,7 @@ static int finish(const struct daemon *daemon, struct http_request *requests, si
 {
 	const struct wait wait = daemon_wait(daemon);
 
-	while (!http_continue(requests, count, clock_now_us() + LOOK_US)) {
-		if (wait_interrupted(&wait))
-			return interrupted(daemon, error);
-		if (clock_now_us() >= wait.deadline_us) {
-			http_finish(requests, count, 0);
-			return 0;
-		}
-		if (wait.tick)
-			wait.tick(wait.context);
-	}
-	return 0;
+	return talk_finish(&wait, requests, count, error);
 }
 
 /* Everything but success is an error, in dockerd's own words. 304: it is so already; 404 is left to
@@ -141,7 +133,7 @@ static int look_who_is_up(const struct daemon *daemon, const struct txn_containe
 		const json_t *entry = json_array_get(entries, i);
 		const json_t *called = json_object_get(entry, "Names");
 
-		if (container_entry_service(entry) || !is_up(entry))
+		if (container_entry_service(entry) || canary_is_entry(entry) || !is_up(entry))
 			continue;
 		const char *name = json_string_value(json_array_get(called, 0));
 		*ret_up = true;

@@ -274,14 +274,17 @@ int daemon_restart(struct daemon *daemon, struct error *error)
 	char text[300];
 
 	daemon->downtime_us = -1;
+	daemon->answered_us = 0;
 	(void)snprintf(text, sizeof text, "restart %s", daemon->unit);
 	int r = daemon_phase(daemon, PHASE_RESTART, text, restart_job, daemon, error);
 	if (r == 0)
 		r = daemon_phase(daemon, PHASE_ANSWER, "wait for the daemon", wait_answer, daemon,
 				 error);
-	if (r == 0)
-		daemon->downtime_us = (int64_t)(clock_now_us() - daemon->called_us);
-	return r;
+	if (r < 0)
+		return r;
+	daemon->answered_us = clock_now_us();
+	daemon->downtime_us = (int64_t)(daemon->answered_us - daemon->called_us);
+	return 0;
 }
 
 /* ---- looking ---- */
@@ -342,6 +345,7 @@ static int find_process(struct daemon *daemon, pid_t *ret, struct error *error)
 int daemon_stays(struct daemon *daemon, struct error *error)
 {
 	const struct wait wait = wait_in(daemon, daemon->timeout_seconds + 1);
+	const uint64_t since = daemon->answered_us ? daemon->answered_us : clock_now_us();
 	pid_t main_pid = 0;
 
 	int r = find_process(daemon, &main_pid, error);
@@ -349,7 +353,7 @@ int daemon_stays(struct daemon *daemon, struct error *error)
 		r = check_process(daemon, main_pid, error);
 
 	if (r == 0)
-		r = wait_for(&wait, -1, 0, clock_now_us() + STAY_US);
+		r = wait_for(&wait, -1, 0, since + STAY_US);
 	if (r < 0)
 		return r == -ECANCELED ? not_in_time(daemon, r, "", error) : r;
 	return check_process(daemon, main_pid, error);

@@ -106,13 +106,16 @@ int run_set_text(char **field, const char *text, struct error *error)
 }
 
 /* Folders are empty only once the temporary files are gone. */
-int run_tidy(const struct txn *txn, const struct store *store, struct error *error)
+int run_end(const struct run *run, struct error *error)
 {
+	const struct txn *txn = run->txn;
 	int r = switch_clean(txn, error);
 
 	if (r == 0 && txn->state == TXN_COMMITTED)
 		r = switch_leave_folders(txn, error);
-	return r < 0 ? r : store_settle(store, error);
+	return r < 0 || (txn->canary && run->options->no_restart)
+		       ? r
+		       : store_settle(run->options->store, error);
 }
 
 int run_settle(struct run *run, enum txn_state state, enum outcome outcome, struct error *error)
@@ -134,8 +137,7 @@ int run_settle(struct run *run, enum txn_state state, enum outcome outcome, stru
 		return r;
 	/* From here on the record says that there is nothing to do but to tidy up, and what cannot
 	 * be taken away now, not even at the second try, the next harden or the boot unit does. */
-	if (run_tidy(txn, run->options->store, &ignored) < 0 &&
-	    run_tidy(txn, run->options->store, &why) < 0)
+	if (run_end(run, &ignored) < 0 && run_end(run, &why) < 0)
 		run_say(&run->report->notes, "Tidying up is left to the next `harden recover`: %s",
 			error_format(&why, text, sizeof text));
 	return 0;

@@ -196,6 +196,16 @@ int switch_step(const struct txn_file *config, const struct filestate *state, bo
 	return r < 0 ? r : switch_exact(config, &step, error);
 }
 
+int switch_make_folders(const struct txn *txn, struct error *error)
+{
+	return make_folders(&txn->folders, error);
+}
+
+int switch_remove_folders(const struct txn *txn, struct error *error)
+{
+	return remove_folders(&txn->folders, error);
+}
+
 int switch_leave_folders(const struct txn *txn, struct error *error)
 {
 	return remove_folders(&txn->folders_left, error);

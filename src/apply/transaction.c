@@ -10,8 +10,10 @@
 #include "apply/listener.h"
 #include "apply/run.h"
 #include "apply/switch.h"
+#include "apply/trial.h"
 #include "apply/wait.h"
 #include "base/text.h"
+#include "core/canary.h"
 #include "core/containers.h"
 #include "core/dockerlog.h"
 #include "host/clock.h"
@@ -44,9 +46,11 @@ void report_done(struct report *report)
 {
 	free(report->id);
 	strlist_done(&report->words);
+	strlist_done(&report->output);
 	strlist_done(&report->advice);
 	strlist_done(&report->notes);
 	free(report->proofs);
+	canary_done(&report->canary);
 	strlist_done(&report->containers_stopped);
 	strlist_done(&report->containers_lost);
 	*report = REPORT_EMPTY;
@@ -452,6 +456,8 @@ static int prove(void *context, struct error *error)
 
 	int r = daemon_look(&run->daemon, &forward->after, error);
 	if (r == 0)
+		r = canary_facts_copy(&run->report->canary.saw, &forward->after.canary, error);
+	if (r == 0)
 		r = prove_settings(forward, error);
 	if (r == 0)
 		r = count_containers(forward, error);
@@ -494,12 +500,19 @@ static int carry_out(struct forward *forward, struct error *error)
 		r = act(run, error);
 	if (r == 0 && run->txn->kind == TXN_ROLLBACK)
 		r = listener_close(run, error);
+	run->txn->canary = r == 0 && trial_has_canary(run);
 	if (r == 0 && run->txn->action != ACTION_NONE) {
 		r = save_state(run, TXN_RESTARTED, error);
+		if (r == 0 && run->txn->canary)
+			r = trial_canary(run, error);
 		if (r == 0)
 			r = daemon_phase(&run->daemon, PHASE_PROVE, "prove what is in force", prove,
 					 forward, error);
 	}
+	if (r == 0)
+		r = trial_verify(run, error);
+	if (r == 0)
+		r = trial_confirm(run, error);
 	return r < 0 ? r : finish(forward, error);
 }
 

@@ -10,6 +10,7 @@
 #include "apply/listener.h"
 #include "apply/run.h"
 #include "apply/switch.h"
+#include "apply/trial.h"
 #include "base/text.h"
 
 /* ---- files ---- */
@@ -60,6 +61,41 @@ static int restart_twice(struct run *run, struct error *error)
 	return daemon_restart(&run->daemon, error);
 }
 
+/* The first error counts. */
+static int first_of(int r, int later, const struct error *why, struct error *error)
+{
+	if (r == 0 && later < 0)
+		*error = *why;
+	return r < 0 ? r : later;
+}
+
+/* Containers are kept by a daemon.json that has live-restore for as long as it takes. */
+static int restart_and_keep(struct run *run, const struct txn_file *config, struct error *error)
+{
+	struct error why = ERROR_NONE;
+	int r = switch_step(config, &config->before, true, NULL, error);
+
+	if (r == 0)
+		r = restart_twice(run, error);
+	int back = r == 0 ? run_reload(run, &config->before, false, false, &why)
+			  : switch_exact(config, &config->before, &why);
+	return first_of(r, back, &why, error);
+}
+
+/* Runs a step that may need a daemon.json where there was none before, and no folder either. */
+static int with_folders(struct run *run, const struct txn_file *config,
+			int (*step)(struct run *run, const struct txn_file *config,
+				    struct error *error),
+			struct error *error)
+{
+	struct error why = ERROR_NONE;
+	int r = switch_make_folders(run->txn, error);
+
+	if (r == 0)
+		r = step(run, config, error);
+	return first_of(r, switch_remove_folders(run->txn, &why), &why, error);
+}
+
 /* The daemon was restarted, or is down. Where live-restore was off before, and the transaction had
  * switched it on for the sake of running containers, they are kept on the way back, too. */
 static int restart_old(struct run *run, struct error *error)
@@ -67,20 +103,14 @@ static int restart_old(struct run *run, struct error *error)
 	const struct txn *txn = run->txn;
 	const struct txn_file *config = run_config(run);
 	bool keep = config && txn->action == ACTION_RELOAD_RESTART && txn->live_restore;
-	int r = keep ? switch_step(config, &config->before, true, NULL, error) : 0;
 
-	if (r == 0)
-		r = restart_twice(run, error);
-	if (keep) {
-		struct error why = ERROR_NONE;
-		int back = r == 0 ? run_reload(run, &config->before, false, false, &why)
-				  : switch_exact(config, &config->before, &why);
-		if (back < 0 && r == 0) {
-			*error = why;
-			r = back;
-		}
-	}
-	return r;
+	return keep ? with_folders(run, config, restart_and_keep, error)
+		    : restart_twice(run, error);
+}
+
+static int reload_back(struct run *run, const struct txn_file *config, struct error *error)
+{
+	return run_reload(run, &config->before, !run->txn->live_restore, false, error);
 }
 
 /* live-restore as it was, where a reload may have changed it. */
@@ -88,7 +118,7 @@ static int reload_old(struct run *run, struct error *error)
 {
 	const struct txn_file *config = run_config(run);
 
-	return config ? run_reload(run, &config->before, !run->txn->live_restore, false, error) : 0;
+	return config ? with_folders(run, config, reload_back, error) : 0;
 }
 
 static bool has_reload(const struct txn *txn)
@@ -160,6 +190,9 @@ static int undo(void *context, struct error *error)
 	int r = undo->force ? 0 : refuse_edited(undo->run, error);
 
 	undo->refused = r < 0;
+	/* The daemon that has it may be gone in a moment, or have another data root. */
+	if (r == 0)
+		trial_sweep(undo->run);
 	if (r == 0)
 		r = switch_back(undo->run->txn, error);
 	if (r < 0)
@@ -267,7 +300,12 @@ void transaction_undo(struct txn *txn, bool force, const struct transaction_opti
 static int recover_final(struct txn *txn, const struct transaction_options *options,
 			 struct report *ret, struct error *error)
 {
-	int r = run_tidy(txn, options->store, error);
+	cleanup_run struct run run;
+
+	run_start(&run, txn, txn->socket, options, ret);
+	run.daemon.interrupt_fd = -1;
+	trial_sweep(&run);
+	int r = run_end(&run, error);
 
 	if (r == 0)
 		ret->outcome = txn->state == TXN_COMMITTED ? OUTCOME_APPLIED : OUTCOME_ROLLED_BACK;

@@ -448,6 +448,8 @@ static int put_work(json_t *object, const struct txn *txn)
 		r = put(object, "stops", json_boolean(txn->stops));
 	if (r == 0)
 		r = put(object, "starts", containers_json(&txn->starts));
+	if (r == 0 && txn->canary)
+		r = put(object, "canary", json_true());
 	return r;
 }
 

@@ -697,7 +697,12 @@ static int get_work(const struct node *node, struct txn *txn)
 		r = get_containers(node, "running", &txn->running);
 	if (r == 0)
 		r = get_bool(node, "stops", &txn->stops);
-	return r < 0 ? r : get_containers(node, "starts", &txn->starts);
+	if (r == 0)
+		r = get_containers(node, "starts", &txn->starts);
+	/* Only where there is one. */
+	return r < 0 || !json_object_get(node->object, "canary")
+		       ? r
+		       : get_bool(node, "canary", &txn->canary);
 }
 
 /* Another schema has other members, so this comes first. */
@@ -725,7 +730,7 @@ int txn_from_json(const json_t *document, const char *path, struct txn *ret, str
 		"uid",          "profile", "unit",          "socket",       "daemon",
 		"invocation",   "action",  "units_changed", "live_restore", "folders",
 		"folders_left", "files",   "expectations",  "listener",     "running",
-		"stops",        "starts",
+		"stops",        "starts",  "canary",
 	};
 	cleanup_txn struct txn txn = {.id = NULL};
 	struct node node = {.path = path, .error = error};

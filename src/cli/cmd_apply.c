@@ -4,12 +4,14 @@
 
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/confirm.h"
 #include "cli/consent.h"
 #include "cli/outcome.h"
 #include "cli/output.h"
 #include "cli/reading.h"
 #include "cli/recovery.h"
 #include "cli/session.h"
+#include "core/canary.h"
 #include "core/judgement.h"
 #include "core/live.h"
 
@@ -261,7 +263,8 @@ static void read_in_force(struct work *work)
 	cleanup_facts struct facts facts = FACTS_EMPTY;
 	struct plan *plan = &work->plan;
 	struct error error = ERROR_NONE;
-	bool known = reading_facts(work->options, NULL, &facts, &error) == 0;
+	bool known = reading_facts(work->options, NULL, &facts, &error) == 0 &&
+		     canary_facts_copy(&work->report.canary.saw, &facts.canary, &error) == 0;
 
 	for (size_t i = 0; i < plan->setting_count; i++) {
 		cleanup_strlist struct strlist path = {.items = NULL};
@@ -280,6 +283,8 @@ static void output_document(const struct work *work)
 {
 	json_t *document = show_plan_json("apply", &work->plan, &work->facts);
 
+	if (document)
+		(void)json_object_set_new(document, "canary", outcome_canary_json(&work->report));
 	(void)output_json(outcome_json(document, &work->report));
 }
 
@@ -351,10 +356,19 @@ static int carry_out(struct work *work)
 	struct transaction_options options = session_transaction_options(work->session);
 	struct report *report = &work->report;
 
+	scoped(confirm_done) struct confirm confirm = CONFIRM_CLOSED;
+	struct error error = ERROR_NONE;
+
 	options.incomplete = is_incomplete(&work->plan);
+	if (work->options->confirm_seconds) {
+		if (confirm_open(&confirm, work->options, work->session->interrupt_fd, &error) < 0)
+			return refuse(work, &error);
+		options.confirm = confirm_wait;
+		options.confirm_context = &confirm;
+	}
 	transaction_run(&work->txn, &work->facts, &options, report);
 	if (report->outcome == OUTCOME_REFUSED) {
-		const struct error error = report->error;
+		error = report->error;
 		return refuse(work, &error);
 	}
 	if (report->outcome == OUTCOME_APPLIED || report->outcome == OUTCOME_INCOMPLETE)

@@ -73,6 +73,10 @@ static int run_inside(const struct command *command, const struct options *optio
 /* An option that only check has would be without effect elsewhere. */
 static const char *misplaced_option(const struct options *options)
 {
+	bool applies = !options->command || strcmp(options->command, "apply") == 0;
+
+	if (!applies && (options->no_canary || options->verify_command || options->confirm_seconds))
+		return "--no-canary, --verify-cmd and --confirm are for apply";
 	if (options->command && strcmp(options->command, "check") == 0)
 		return NULL;
 	if (options->format_given)

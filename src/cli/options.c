@@ -12,7 +12,7 @@
 #include "core/profile.h"
 
 #define TIMEOUT_DEFAULT 90
-#define TIMEOUT_MAX 86400
+#define SECONDS_MAX 86400
 
 /* One option: how it is spelled, what the help says, and what it does. */
 struct option_row {
@@ -47,6 +47,7 @@ FLAG_OPTION(dry_run)
 FLAG_OPTION(yes)
 FLAG_OPTION(force)
 FLAG_OPTION(no_restart)
+FLAG_OPTION(no_canary)
 FLAG_OPTION(exit_code)
 FLAG_OPTION(quiet)
 FLAG_OPTION(verbose)
@@ -56,6 +57,7 @@ TEXT_OPTION(profile, "--profile")
 TEXT_OPTION(config_file, "--config-file")
 TEXT_OPTION(unit, "--unit")
 TEXT_OPTION(root, "--root")
+TEXT_OPTION(verify_command, "--verify-cmd")
 
 static int apply_docker_version(struct options *options, const char *argument, struct error *error)
 {
@@ -69,18 +71,29 @@ static int apply_docker_version(struct options *options, const char *argument, s
 	return 0;
 }
 
-static int apply_timeout(struct options *options, const char *argument, struct error *error)
+static int read_seconds(const char *option, const char *argument, unsigned *ret,
+			struct error *error)
 {
 	char *end = NULL;
 
 	errno = 0;
 	unsigned long seconds = strtoul(argument, &end, 10);
 	if (errno || end == argument || *end || strchr(argument, '-') || !seconds ||
-	    seconds > TIMEOUT_MAX)
-		return error_set(error, -EINVAL, "--timeout", argument,
-				 "expected seconds, from 1 to %d", TIMEOUT_MAX);
-	options->timeout_seconds = (unsigned)seconds;
+	    seconds > SECONDS_MAX)
+		return error_set(error, -EINVAL, option, argument, "expected seconds, from 1 to %d",
+				 SECONDS_MAX);
+	*ret = (unsigned)seconds;
 	return 0;
+}
+
+static int apply_timeout(struct options *options, const char *argument, struct error *error)
+{
+	return read_seconds("--timeout", argument, &options->timeout_seconds, error);
+}
+
+static int apply_confirm(struct options *options, const char *argument, struct error *error)
+{
+	return read_seconds("--confirm", argument, &options->confirm_seconds, error);
 }
 
 /* The index of the word in a list; -1 where it is none of them. */
@@ -233,6 +246,12 @@ static const struct option_row rows[] = {
 	{"containers", 0, "WHAT", "keep (default), or restart for network settings",
 	 apply_containers},
 	{"no-restart", 0, NULL, "write files only, reload and restart nothing", apply_no_restart},
+	{"no-canary", 0, NULL, "apply: start no container to see whether they start",
+	 apply_no_canary},
+	{"verify-cmd", 0, "CMD", "apply: run CMD at the end; if it fails, go back",
+	 apply_verify_command},
+	{"confirm", 0, "SECONDS", "apply: wait for a yes at the end; without, go back",
+	 apply_confirm},
 	{"force", 0, NULL, "rollback, recover: overwrite what was edited since", apply_force},
 	{"exit-code", 0, NULL, "plan: exit with 1 when there are changes", apply_exit_code},
 	{"format", 0, "WHAT", "check: text, json, junit or sarif", apply_format},

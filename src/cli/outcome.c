@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "cli/output.h"
+#include "core/canary.h"
 
 int outcome_exit_status(enum outcome outcome)
 {
@@ -102,6 +103,7 @@ static void put_lines(const struct paper *paper, const char *heading, const stru
 void outcome_put_advice(const struct paper *paper, const struct report *report)
 {
 	put_lines(paper, "dockerd said:", &report->words);
+	put_lines(paper, "The command said:", &report->output);
 	put_lines(paper, "What is where, and what to do:", &report->advice);
 }
 
@@ -171,6 +173,17 @@ static json_t *phases(const struct report *report)
 	return object;
 }
 
+json_t *outcome_canary_json(const struct report *report)
+{
+	const struct canary *canary = &report->canary;
+	bool passed = canary->state == CANARY_PASSED;
+
+	return json_pack("{s:s, s:o, s:o, s:o, s:o}", "state", canary_state_name(canary->state),
+			 "reason", show_text_json(canary->reason), "key",
+			 show_text_json(canary->key), "ms", milliseconds(canary->took_us), "saw",
+			 passed ? canary_facts_json(&canary->saw) : json_null());
+}
+
 json_t *outcome_json(json_t *document, const struct report *report)
 {
 	json_t *containers = json_pack(
@@ -179,10 +192,11 @@ json_t *outcome_json(json_t *document, const struct report *report)
 		"stopped", show_list_json(&report->containers_stopped), "lost",
 		show_list_json(&report->containers_lost));
 	json_t *members = json_pack(
-		"{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id", show_text_json(report->id),
-		"result", outcome_name(report->outcome, report->kind), "error",
-		show_error_json(&report->error), "dockerd", show_list_json(&report->words),
-		"advice", show_list_json(&report->advice), "notes", show_list_json(&report->notes),
+		"{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
+		show_text_json(report->id), "result", outcome_name(report->outcome, report->kind),
+		"error", show_error_json(&report->error), "dockerd", show_list_json(&report->words),
+		"verify_output", show_list_json(&report->output), "advice",
+		show_list_json(&report->advice), "notes", show_list_json(&report->notes),
 		"api_downtime_ms", milliseconds(report->downtime_us), "containers", containers,
 		"phases_ms", phases(report));
 

@@ -66,5 +66,7 @@ struct transaction_options session_transaction_options(const struct session *ses
 		.interrupt_fd = session->interrupt_fd,
 		.progress = &session->progress,
 		.config_file = session->options->config_file,
+		.no_canary = session->options->no_canary,
+		.verify_command = session->options->verify_command,
 	};
 }

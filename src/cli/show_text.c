@@ -425,6 +425,9 @@ void show_action(const struct paper *paper, const struct facts *facts,
 					    "start of dockerd.");
 		break;
 	}
+	if (change->canary)
+		(void)strbuf_adds(&text, " A container of harden's own is started then, and taken "
+					 "away again.");
 	if (text.data)
 		paper_wrap(paper, 2, 0, text.data);
 	show_listener(paper, change);
@@ -453,6 +456,8 @@ static void put_action(const struct page *page)
 		.listener = page->options->no_restart ? NULL : plan->listener.unit,
 		.address = plan->listener.address,
 		.release = plan->release,
+		.canary = plan->action != ACTION_NONE && !page->options->no_restart &&
+			  !page->options->no_canary,
 		.stopped = &plan->stopped,
 		.started = plan->starts ? &plan->stopped : &nothing,
 	};

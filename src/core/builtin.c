@@ -8,16 +8,19 @@
 #define EMBED(symbol, path)                                                                        \
 	__asm__(".section .rodata\n"                                                               \
 		"embedded_" #symbol ":\n"                                                          \
-		".incbin \"" TEMPLATES_DIR "/" path "\"\n"                                         \
+		".incbin \"" path "\"\n"                                                           \
+		"embedded_end_" #symbol ":\n"                                                      \
 		".byte 0\n"                                                                        \
 		".previous\n");                                                                    \
 	extern const char symbol[] __asm__("embedded_" #symbol)
 
-EMBED(hardened, "profiles/hardened.json");
-EMBED(level1, "profiles/level1.json");
-EMBED(dropin, "units/dropin.conf");
-EMBED(rsyslog_listener, "rsyslog/listener.conf");
-EMBED(socket_dropin, "units/socket.conf");
+EMBED(hardened, TEMPLATES_DIR "/profiles/hardened.json");
+EMBED(level1, TEMPLATES_DIR "/profiles/level1.json");
+EMBED(dropin, TEMPLATES_DIR "/units/dropin.conf");
+EMBED(rsyslog_listener, TEMPLATES_DIR "/rsyslog/listener.conf");
+EMBED(socket_dropin, TEMPLATES_DIR "/units/socket.conf");
+EMBED(canary, CANARY_PROGRAM);
+extern const char canary_end[] __asm__("embedded_end_canary");
 
 static const struct builtin_profile profiles[] = {
 	{.name = "hardened", .text = hardened},
@@ -54,4 +57,10 @@ const char *builtin_rsyslog_listener(void)
 const char *builtin_socket_dropin(void)
 {
 	return socket_dropin;
+}
+
+const char *builtin_canary(size_t *ret_length)
+{
+	*ret_length = (size_t)(canary_end - canary);
+	return canary;
 }

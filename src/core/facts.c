@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "core/canary.h"
+
 void text_file_done(struct text_file *file)
 {
 	free(file->path);
@@ -92,6 +94,7 @@ void facts_done(struct facts *facts)
 		container_facts_done(&facts->container_list[i]);
 	free(facts->container_list);
 	json_decref(facts->default_ulimits);
+	canary_facts_done(&facts->canary);
 	free(facts->data_root.path);
 	strlist_done(&facts->data_root.drivers);
 	for (size_t i = 0; i < facts->file_count; i++) {

@@ -36,13 +36,19 @@ static json_t *live_icc(const struct facts *facts)
 	return json_boolean(strcmp(text, "true") == 0);
 }
 
+static bool root_is_root(const struct canary_facts *canary)
+{
+	return canary->uid_map && text_starts_with(canary->uid_map, "0:0:");
+}
+
 static json_t *live_userns_remap(const struct facts *facts)
 {
 	const char *root = json_string_value(json_object_get(facts->info, "DockerRootDir"));
 
 	if (!root || !json_object_get(facts->info, "SecurityOptions"))
 		return NULL;
-	if (!security_option(facts->info, "name=userns"))
+	/* A container whose root is the host's root was not remapped, whatever the daemon says. */
+	if (!security_option(facts->info, "name=userns") || root_is_root(&facts->canary))
 		return json_string("");
 
 	/* The data root of a remapped daemon is DATA-ROOT/UID.GID (facts b.3). */
@@ -54,13 +60,17 @@ static json_t *live_userns_remap(const struct facts *facts)
 	return json_sprintf("%.*s:%s", (int)uid_length, base, base + uid_length + 1);
 }
 
-/* Reported from 24.0 on; that an older daemon says nothing means nothing. */
+/* Reported from 24.0 on; that an older daemon says nothing means nothing, and then a container
+ * tells. It may have it from the daemon's own unit, too, so that its yes is no denial. */
 static json_t *live_no_new_privileges(const struct facts *facts)
 {
 	bool on = security_option(facts->info, "name=no-new-privileges") != NULL;
+	bool silent = !on && !dockerver_at_least(facts->version, 24, 0);
 
-	if (!json_object_get(facts->info, "SecurityOptions") ||
-	    (!on && !dockerver_at_least(facts->version, 24, 0)))
+	if (facts->canary.no_new_privileges == NO ||
+	    (silent && facts->canary.no_new_privileges == YES))
+		return json_boolean(facts->canary.no_new_privileges == YES);
+	if (!json_object_get(facts->info, "SecurityOptions") || silent)
 		return NULL;
 	return json_boolean(on);
 }
@@ -69,6 +79,8 @@ static json_t *live_seccomp(const struct facts *facts)
 {
 	const char *profile = security_option(facts->info, "name=seccomp,profile=");
 
+	if (profile && facts->canary.seccomp == NO)
+		return json_string("unconfined");
 	if (!profile)
 		return NULL;
 	/* "default" up to 20.10, "builtin" from 23.0. */
@@ -118,9 +130,10 @@ static json_t *live_userland_proxy(const struct facts *facts)
 	return facts->port_proxies == UNKNOWN ? NULL : json_boolean(facts->port_proxies == YES);
 }
 
+/* What a container got is more than what the daemon would give. */
 static json_t *live_default_ulimits(const struct facts *facts)
 {
-	return json_incref(facts->default_ulimits);
+	return json_incref(facts->canary.limits ? facts->canary.limits : facts->default_ulimits);
 }
 
 static json_t *live_debug(const struct facts *facts)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "core/canary.h"
 #include "host/file.h"
 #include "host/http.h"
 
@@ -152,6 +153,15 @@ static int read_files(const char *data_root, struct container_facts *container, 
 	return take_start(json_object_get(config, "State"), container, error);
 }
 
+/* harden's own, left by one that was interrupted: nobody's container, and nobody's image. */
+static void leave_out(struct data_root_facts *root, const json_t *entry)
+{
+	root->containers -= root->containers > 0;
+	root->images -= root->images > 0;
+	if (container_entry_state(entry) != CONTAINER_DOWN)
+		root->containers_running -= root->containers_running > 0;
+}
+
 int containers_read(struct facts *facts, struct error *error)
 {
 	size_t count = json_array_size(facts->containers);
@@ -164,10 +174,15 @@ int containers_read(struct facts *facts, struct error *error)
 	if (!facts->container_list)
 		return error_set_oom(error);
 	for (size_t i = 0; r == 0 && i < count; i++) {
-		struct container_facts *container = &facts->container_list[i];
+		const json_t *entry = json_array_get(facts->containers, i);
+		struct container_facts *container = &facts->container_list[facts->container_count];
 
+		if (canary_is_entry(entry)) {
+			leave_out(&facts->data_root, entry);
+			continue;
+		}
 		facts->container_count++;
-		r = read_entry(json_array_get(facts->containers, i), container, error);
+		r = read_entry(entry, container, error);
 		if (r == 0 && facts->data_root.path && !hidden)
 			r = read_files(facts->data_root.path, container, &hidden, error);
 	}

@@ -398,29 +398,49 @@ static void request_connect(struct http_request *request)
 		request_fail_errno(request, errno);
 }
 
+/* The head of the request; its length, or -1 where it does not fit. */
+static int request_head(const struct http_request *request, char *text, size_t size)
+{
+	const struct http_body *body = &request->body;
+	char about[128] = "";
+
+	if (body->type)
+		(void)snprintf(about, sizeof about,
+			       "Content-Type: %.60s\r\nContent-Length: %zu\r\n", body->type,
+			       body->length);
+	else if (strcmp(request->method, "POST") == 0)
+		(void)snprintf(about, sizeof about, "Content-Length: 0\r\n");
+	int length = snprintf(text, size,
+			      "%s %s HTTP/1.0\r\nHost: docker\r\nUser-Agent: harden\r\n"
+			      "Accept: application/json\r\n%s\r\n",
+			      request->method, request->path, about);
+	return length < 0 || (size_t)length >= size ? -1 : length;
+}
+
 static void request_send(struct http_request *request)
 {
 	char text[512];
-	bool posts = strcmp(request->method, "POST") == 0;
-	int length = snprintf(text, sizeof text,
-			      "%s %s HTTP/1.0\r\nHost: docker\r\nUser-Agent: harden\r\n"
-			      "Accept: application/json\r\n%s\r\n",
-			      request->method, request->path, posts ? "Content-Length: 0\r\n" : "");
+	const struct http_body *body = &request->body;
+	int length = request_head(request, text, sizeof text);
 
-	if (length < 0 || (size_t)length >= sizeof text) {
+	if (length < 0) {
 		request_fail(request, -ENAMETOOLONG, "the request is too long");
 		return;
 	}
-	ssize_t n = send(request->fd, text + request->sent, (size_t)length - request->sent,
-			 MSG_NOSIGNAL);
+	size_t head = (size_t)length;
+	size_t all = head + body->length;
+	const char *next =
+		request->sent < head ? text + request->sent : body->bytes + (request->sent - head);
+	size_t left = request->sent < head ? head - request->sent : all - request->sent;
+	ssize_t n = send(request->fd, next, left, MSG_NOSIGNAL);
 	if (n >= 0)
 		request->sent += (size_t)n;
 	else if (errno == EPIPE)
 		/* It may have answered before it closed: recv() will tell. */
-		request->sent = (size_t)length;
+		request->sent = all;
 	else if (errno != EAGAIN && errno != EINTR)
 		request_fail_errno(request, errno);
-	request->asked = request->sent == (size_t)length;
+	request->asked = request->sent == all;
 }
 
 static void request_receive(struct http_request *request)
@@ -451,13 +471,14 @@ static void request_proceed(struct http_request *request, short events)
 		request_receive(request);
 }
 
-static void request_start(struct http_request *request, const char *socket_path, const char *method,
-			  const char *path, size_t limit)
+void http_start_with(struct http_request *request, const char *socket_path, const char *method,
+		     const char *path, const struct http_body *body, size_t limit)
 {
 	*request = (struct http_request){
 		.socket_path = socket_path,
 		.path = path,
 		.method = method,
+		.body = body ? *body : (struct http_body){.type = NULL},
 		.result = -EINPROGRESS,
 		.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0),
 	};
@@ -471,13 +492,13 @@ static void request_start(struct http_request *request, const char *socket_path,
 void http_start(struct http_request *request, const char *socket_path, const char *path,
 		size_t limit)
 {
-	request_start(request, socket_path, "GET", path, limit);
+	http_start_with(request, socket_path, "GET", path, NULL, limit);
 }
 
 void http_start_post(struct http_request *request, const char *socket_path, const char *path,
 		     size_t limit)
 {
-	request_start(request, socket_path, "POST", path, limit);
+	http_start_with(request, socket_path, "POST", path, NULL, limit);
 }
 
 static void request_time_out(struct http_request *request)

@@ -221,6 +221,12 @@ def bench_phases(answers: list[dict[str, Any]]) -> None:
         times = Times(answer["phases_ms"][phase] for answer in answers)
         if any(times):
             show(phase, times, whole)
+    passed = [answer["canary"] for answer in answers if answer["canary"]["state"] == "passed"]
+    if len(passed) != len(answers):
+        raise SystemExit(f"canaries: {[answer['canary'] for answer in answers]}")
+    restart = statistics.median(answer["phases_ms"]["restart"] for answer in answers)
+    print("\nThe canary, ms                  median     min     max   of the restart")
+    show("import, run, read, remove", Times(canary["ms"] for canary in passed), restart)
 
 
 # --- images

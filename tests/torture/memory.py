@@ -26,7 +26,7 @@ class Allocation:
 
 def _run(victim: Victim, number: int) -> Run:
     env = {"LD_PRELOAD": LIBRARY, "NO_MEMORY_AT": str(number), "NO_MEMORY_COUNT": COUNT}
-    words = ["harden", victim.command, "--yes"]
+    words = ["harden", *victim.words()]
     done = victim.host.run(words, check=False, timeout=TIMEOUT, env=env)
     return Run(done.returncode, f"{done.stdout[-800:]}{done.stderr[-3000:]}", "")
 

@@ -194,7 +194,7 @@ def record(
     host = victim.host
     words = [STEPPER, *(["--skip-sync", skip_sync] if skip_sync else []), OUTPUT]
     stepper = host.popen(
-        [*words, "harden", victim.command, "--yes"],
+        [*words, "harden", *victim.words()],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -121,7 +121,7 @@ def reference(victim: Victim, runs: int = 2) -> Run:
     merged: list[str] = []
     run = Run(0, "", "")
     for _ in range(runs):
-        run = victim.strace([victim.command, "--yes"])
+        run = victim.strace(victim.words())
         if run.status not in APPLIED:
             raise HostError(f"harden {victim.command} under strace: exit {run.status}\n{run.said}")
         if problems := victim.settle(victim.target, thorough=False):
@@ -149,7 +149,7 @@ def _missed(point: Point, run: Run) -> bool:
 
 def kill(victim: Victim, point: Point, *, reboot: bool = False, thorough: bool = False) -> Result:
     """SIGKILL as the command enters the call; then recover, or pull the plug and boot."""
-    run = victim.strace([victim.command, "--yes"], point.injection)
+    run = victim.strace(victim.words(), point.injection)
     result = Result(point, "neither")
     missed = _missed(point, run)
     if missed:
@@ -203,7 +203,7 @@ def fault(victim: Victim, point: Point, *, thorough: bool = False) -> Result:
 
     What the exit status promises has to hold right then, before anything is recovered.
     """
-    run = victim.strace([victim.command, "--yes"], point.injection)
+    run = victim.strace(victim.words(), point.injection)
     result = Result(point, f"exit {run.status}")
     result.hit = next((line for line in run.trace.splitlines() if "(INJECTED)" in line), "")
     state: str | None = victim.base
@@ -292,7 +292,7 @@ class Twice:
 
 def recover_points(victim: Victim, first: Point) -> list[Point]:
     """The system calls of `harden recover` after the command was killed at `first`."""
-    victim.strace([victim.command, "--yes"], first.injection)
+    victim.strace(victim.words(), first.injection)
     run = victim.strace(["recover"])
     state, problems = victim.verify()
     if state is None or problems or (problems := victim.settle(state, thorough=False)):
@@ -301,7 +301,7 @@ def recover_points(victim: Victim, first: Point) -> list[Point]:
 
 
 def kill_twice(victim: Victim, point: Twice) -> Result:
-    run = victim.strace([victim.command, "--yes"], point.first.injection)
+    run = victim.strace(victim.words(), point.first.injection)
     result = Result(point, "neither")
     pending = victim.is_pending()
     second = victim.strace(["recover"], point.second.injection)

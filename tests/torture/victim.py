@@ -116,6 +116,11 @@ class Victim:
     def target(self) -> str:
         return "new" if self.command == "apply" else "old"
 
+    def words(self, command: str | None = None) -> list[str]:
+        """What is typed behind harden. Waiting for a canary is no two times the same calls."""
+        command = command or self.command
+        return [command, "--yes", *(["--no-canary"] if command == "apply" else [])]
+
     # --- getting ready
 
     def prepare(self) -> None:
@@ -149,7 +154,7 @@ class Victim:
             self.reset()
 
     def _harden(self, command: str, fine: tuple[int, ...]) -> None:
-        done = self.host.run(["harden", command, "--yes"], check=False, timeout=TIMEOUT)
+        done = self.host.run(["harden", *self.words(command)], check=False, timeout=TIMEOUT)
         if done.returncode not in fine:
             raise HostError(
                 f"harden {command} --yes: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
@@ -357,7 +362,7 @@ class Victim:
     def go_back(self) -> list[str]:
         """From the target to the base by harden itself; the problems."""
         opposite = OPPOSITE[self.command]
-        done = self.host.run(["harden", opposite, "--yes"], check=False, timeout=TIMEOUT)
+        done = self.host.run(["harden", *self.words(opposite)], check=False, timeout=TIMEOUT)
         if done.returncode not in (APPLIED if opposite == "apply" else (0,)):
             return [
                 f"harden {opposite} --yes, afterwards: exit {done.returncode}\n"
@@ -371,7 +376,7 @@ class Victim:
     def go_there_and_back(self) -> list[str]:
         """What was interrupted works when it is done again; the problems."""
         fine = APPLIED if self.command == "apply" else (0,)
-        done = self.host.run(["harden", self.command, "--yes"], check=False, timeout=TIMEOUT)
+        done = self.host.run(["harden", *self.words()], check=False, timeout=TIMEOUT)
         if done.returncode not in fine:
             return [
                 f"harden {self.command} --yes, once more: exit {done.returncode}\n"

@@ -14,8 +14,10 @@
 struct fake_answer {
 	const char *request; /* "GET /info"; NULL ends the list */
 	int status;          /* 0: it never answers */
-	const char *body;    /* NULL: none */
-	unsigned times;      /* so often; 0: always */
+	/* NULL: none; behind a "\1": in a frame of standard output, behind a "\2": likewise, and
+	 * the connection stays open */
+	const char *body;
+	unsigned times; /* so often; 0: always */
 };
 
 /* The requests that came, a line each; shared with the test. */
@@ -28,6 +30,23 @@ static inline const char *fake_docker_path(void)
 
 	(void)snprintf(path, sizeof path, "%.100s", tree_path("/s"));
 	return path;
+}
+
+/* Reads what a request carries: who closes before that breaks the connection. */
+static inline void fake_docker_hear_body(int fd, const char *request, size_t length)
+{
+	const char *field = strstr(request, "Content-Length: ");
+	const char *body = strstr(request, "\r\n\r\n");
+	size_t all = field ? strtoul(field + strlen("Content-Length: "), NULL, 10) : 0;
+	size_t got = length - (size_t)(body + 4 - request);
+	char bytes[1024];
+
+	while (got < all) {
+		ssize_t n = recv(fd, bytes, sizeof bytes, 0);
+		if (n <= 0)
+			return;
+		got += (size_t)n;
+	}
 }
 
 /* What is asked for, "GET /info"; false when nobody asks. */
@@ -43,6 +62,7 @@ static inline bool fake_docker_hear(int fd, char *request, size_t size)
 		length += (size_t)n;
 		request[length] = '\0';
 	}
+	fake_docker_hear_body(fd, request, length);
 	char *protocol = strstr(request, " HTTP/");
 	if (protocol)
 		*protocol = '\0';
@@ -58,9 +78,14 @@ static inline void fake_docker_answer(int fd, const struct fake_answer *answer)
 		return;
 	(void)snprintf(head, sizeof head, "HTTP/1.0 %d So\r\n\r\n", answer->status);
 	(void)send(fd, head, strlen(head), MSG_NOSIGNAL);
-	if (answer->body)
+	if (answer->body && (answer->body[0] == '\1' || answer->body[0] == '\2')) {
+		const char frame[8] = {1, 0, 0, 0, 0, 0, 0, (char)strlen(answer->body + 1)};
+		(void)send(fd, frame, sizeof frame, MSG_NOSIGNAL);
+		(void)send(fd, answer->body + 1, strlen(answer->body + 1), MSG_NOSIGNAL);
+	} else if (answer->body)
 		(void)send(fd, answer->body, strlen(answer->body), MSG_NOSIGNAL);
-	(void)close(fd);
+	if (!answer->body || answer->body[0] != '\2')
+		(void)close(fd);
 }
 
 static inline void fake_docker_serve(int listener, const struct fake_answer *answers)

@@ -72,6 +72,34 @@ START_TEST(the_list_and_the_files_become_facts)
 }
 END_TEST
 
+/* harden's own, left by one that was interrupted. */
+START_TEST(a_canary_is_nobodys)
+{
+	struct error error = ERROR_NONE;
+
+	facts = FACTS_EMPTY;
+	facts.data_root.images = 5;
+	facts.data_root.containers = 4;
+	facts.data_root.containers_running = 2;
+	facts.containers =
+		json_loads("[{\"Id\": \"1\", \"Names\": [\"/web\"], \"State\": \"running\"},"
+			   " {\"Id\": \"2\", \"State\": \"running\", \"Labels\": "
+			   "{\"org.harden.canary\": \"x\"}},"
+			   " {\"Id\": \"3\", \"State\": \"exited\", \"Labels\": "
+			   "{\"org.harden.canary\": \"y\"}},"
+			   " {\"Id\": \"4\", \"Names\": [\"/db\"], \"State\": \"exited\"}]",
+			   0, NULL);
+	ck_assert_int_eq(containers_read(&facts, &error), 0);
+	ck_assert_uint_eq(facts.container_count, 2);
+	ck_assert_str_eq(facts.container_list[0].name, "web");
+	ck_assert_str_eq(facts.container_list[1].name, "db");
+	ck_assert_int_eq(facts.data_root.images, 3);
+	ck_assert_int_eq(facts.data_root.containers, 2);
+	ck_assert_int_eq(facts.data_root.containers_running, 1);
+	facts_done(&facts);
+}
+END_TEST
+
 START_TEST(what_was_not_asked_for_is_not_there)
 {
 	write_files(ID("a"), "{\"State\": {\"StartedAt\": \"0001-01-01T00:00:00Z\"}}",
@@ -349,6 +377,7 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		the_list_and_the_files_become_facts,
+		a_canary_is_nobodys,
 		what_was_not_asked_for_is_not_there,
 		states_are_told_apart,
 		a_task_names_its_service,

@@ -307,6 +307,29 @@ static const struct {
 	{"/close", close_at_once},
 };
 
+/* Says how much came behind the head, and what it was called. */
+static void answer_body(int fd, const char *request)
+{
+	const char *body = strstr(request, "\r\n\r\n") + 4;
+	const char *type = strstr(request, "Content-Type: ");
+	size_t all = strtoul(strstr(request, "Content-Length: ") + 16, NULL, 10);
+	size_t got = strlen(body);
+	char bytes[4096];
+	char text[200];
+
+	while (got < all) {
+		ssize_t n = recv(fd, bytes, sizeof bytes, 0);
+		if (n <= 0)
+			return;
+		/* All of them are the same. */
+		for (ssize_t i = 0; i < n; i++)
+			got += bytes[i] == 'b';
+	}
+	(void)snprintf(text, sizeof text, "HTTP/1.0 200 OK\r\n\r\n%.6s %zu %.13s", request, got,
+		       type + 14);
+	(void)send(fd, text, strlen(text), MSG_NOSIGNAL);
+}
+
 static void serve_one(int fd)
 {
 	char request[1024] = "";
@@ -320,6 +343,8 @@ static void serve_one(int fd)
 		request[length] = '\0';
 	}
 	const char *path = strchr(request, ' ') + 1;
+	if (strncmp(path, "/body", strlen("/body")) == 0)
+		answer_body(fd, request);
 	for (size_t i = 0; i < sizeof behaviours / sizeof *behaviours; i++)
 		if (strncmp(path, behaviours[i].path, strlen(behaviours[i].path)) == 0)
 			behaviours[i].behave(fd, request);
@@ -537,6 +562,27 @@ START_TEST(a_post_is_told_without_a_body)
 }
 END_TEST
 
+/* More than a socket takes at once. */
+START_TEST(what_goes_with_a_request_goes_whole)
+{
+	const size_t length = (size_t)3 * 1024 * 1024;
+	struct http_request request;
+	struct http_body body = {"application/x", malloc(length), length};
+	char wanted[100];
+
+	ck_assert_ptr_nonnull(body.bytes);
+	memset((char *)(uintptr_t)body.bytes, 'b', length);
+	start_server();
+	http_start_with(&request, socket_path(), "DELETE", "/body", &body, MEGA);
+	http_finish(&request, 1, in_ms(60000));
+	ck_assert_msg(request.result == 0, "%s", request.error.text);
+	(void)snprintf(wanted, sizeof wanted, "DELETE %zu application/x", length);
+	ck_assert_str_eq(request.reply.body, wanted);
+	http_request_done(&request);
+	free((char *)(uintptr_t)body.bytes);
+}
+END_TEST
+
 /* Nothing fails because the moment has come; the same requests go on later. */
 START_TEST(going_on_for_a_while_fails_nobody)
 {
@@ -571,6 +617,7 @@ int main(void)
 		a_full_queue_is_waited_for,
 		a_deadline_in_the_past_asks_nobody_to_wait,
 		a_post_is_told_without_a_body,
+		what_goes_with_a_request_goes_whole,
 		going_on_for_a_while_fails_nobody,
 		NULL,
 	};

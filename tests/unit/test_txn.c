@@ -44,7 +44,7 @@ static const char document_text[] =
 	" \"effect\": \"containers\"}, {\"key\": \"bip\", \"effect\": \"none\"}],"
 	" \"running\": [{\"id\": \"" DIGEST "\", \"name\": \"web\", \"paused\": true}],"
 	" \"stops\": true, \"starts\": [{\"id\": \"" DIGEST "\", \"name\": \"web\","
-	" \"paused\": false}]}";
+	" \"paused\": false}], \"canary\": true}";
 
 static struct txn txn;
 static struct error error;
@@ -229,6 +229,7 @@ static const struct {
 	{"running.0.paused", "1", "running[0].paused is neither"},
 	{"starts", "{}", "starts is no array"},
 	{"stops", "null", "stops is neither"},
+	{"canary", "null", "canary is neither"},
 	{"files.0.temporary", "\"\"", "files[0].temporary is no absolute path"},
 	{"files.1.action", "\"chmod\"", "files[1].action is none"},
 	{"files.0.config", "\"yes\"", "files[0].config is neither"},
