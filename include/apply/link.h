@@ -25,7 +25,10 @@ struct link_call {
 	const char *interface;
 	const char *member;
 	const char *arguments[2]; /* strings; NULL is none */
-	uint64_t limit_us;        /* 0: systemd answers at once, so that silence means a dead bus */
+	/* Appends what else the message has; NULL: nothing. */
+	int (*fill)(sd_bus_message *message, void *context);
+	void *context;
+	uint64_t limit_us; /* 0: systemd answers at once, so that silence means a dead bus */
 };
 
 /* Connects, and waits until systemd has answered. Both ways to it (host/bus.h) are tried; gives up

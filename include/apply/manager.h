@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include <systemd/sd-bus.h>
+
 #include "apply/wait.h"
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -29,6 +31,7 @@ enum unit_job {
 	JOB_START,
 	JOB_RESTART,
 	JOB_RELOAD,
+	JOB_STOP,
 };
 
 /* Queues the job (mode "replace") and waits for *this* job's JobRemoved. Each result is a sentence:
@@ -50,8 +53,34 @@ struct unit_moment {
 	char reload_result[32]; /* of its last reload; "" unless a service */
 	char invocation[33];    /* InvocationID in hexadecimal digits; "" when it has none */
 	pid_t main_pid;         /* 0 unless a service that runs */
+	int exit_code;          /* of its last main process: CLD_EXITED, CLD_KILLED …; 0 none */
+	int exit_status;        /* its status, or the signal that killed it */
 	bool has_job;           /* a job for it is queued or runs */
 };
 
 int manager_unit(struct manager *manager, const char *unit, const struct wait *wait,
 		 struct unit_moment *ret, struct error *error);
+
+/* The unit's properties as systemd sends them, a{sv}. */
+int manager_properties(struct manager *manager, const char *unit, const struct wait *wait,
+		       sd_bus_message **ret, struct error *error);
+
+/* A unit that exists only as long as it runs. */
+struct transient {
+	const char *unit;
+	/* Appends its properties, (sv) each; may be called more than once. */
+	int (*add_properties)(sd_bus_message *message, void *context);
+	void *context;
+};
+
+/* Creates the unit, starts it and waits as manager_run_job() does. systemd keeps what it knows of
+ * the unit as long as this connection lasts, so that manager_unit() can tell how it ended. True in
+ * *ret_refused when systemd would not even try: it does not know a property, the unit is there
+ * already, there is no bus to keep it for. */
+int manager_start_transient(struct manager *manager, const struct transient *transient,
+			    const struct wait *wait, bool *ret_refused, struct error *error);
+
+/* Sends the signal to all processes of the unit, of a slice to those of all its units. A unit that
+ * is not there or has none is fine. */
+int manager_kill(struct manager *manager, const char *unit, int signal, const struct wait *wait,
+		 struct error *error);

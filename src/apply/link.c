@@ -66,6 +66,8 @@ static int new_message(const struct link *link, const struct link_call *call, sd
 		r = sd_bus_message_set_auto_start(message, 0);
 	for (size_t i = 0; r >= 0 && i < array_size(call->arguments) && call->arguments[i]; i++)
 		r = sd_bus_message_append_basic(message, 's', call->arguments[i]);
+	if (r >= 0 && call->fill)
+		r = call->fill(message, call->context);
 	if (r < 0)
 		return r;
 	*ret = take_ptr(message);

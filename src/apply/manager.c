@@ -30,8 +30,9 @@
 struct watched_job {
 	enum unit_job kind;
 	const char *unit;
-	char path[JOB_PATH_SIZE]; /* "" while systemd has not said which it is */
-	char result[32];          /* "" until it is removed */
+	const struct transient *transient; /* of JOB_START: it is made for this; NULL */
+	char path[JOB_PATH_SIZE];          /* "" while systemd has not said which it is */
+	char result[32];                   /* "" until it is removed */
 };
 
 struct manager {
@@ -166,6 +167,16 @@ static int read_pid(sd_bus_message *message, void *field)
 	return r;
 }
 
+static int read_int(sd_bus_message *message, void *field)
+{
+	int32_t value;
+	int r = sd_bus_message_read_basic(message, 'i', &value);
+
+	if (r >= 0)
+		*(int *)field = value;
+	return r;
+}
+
 /* Without a job it is number 0, and the path that of the unit's own object or "/". */
 static int read_job(sd_bus_message *message, void *field)
 {
@@ -190,18 +201,21 @@ static const struct bus_property properties[] = {
 	{"ReloadResult", "s", read_state, STATE(reload_result)},
 	{"InvocationID", "ay", bus_read_invocation, STATE(invocation)},
 	{"MainPID", "u", read_pid, 0},
+	{"ExecMainCode", "i", read_int, STATE(exit_code)},
+	{"ExecMainStatus", "i", read_int, STATE(exit_status)},
 	{"Job", "(uo)", read_job, 0},
 #undef STATE
 };
 
+static const char look_step[] = "ask systemd about";
+
 /* All properties of all interfaces are one moment; several questions would be several. */
-static int look_at(struct manager *manager, const char *unit, const struct wait *wait,
-		   struct look *ret, struct error *error)
+int manager_properties(struct manager *manager, const char *unit, const struct wait *wait,
+		       sd_bus_message **ret, struct error *error)
 {
-	static const char step[] = "ask systemd about";
+	const char *step = look_step;
 	cleanup_free char *path = NULL;
 	cleanup_message sd_bus_message *reply = NULL;
-	struct look look = {.job = ""};
 
 	int r = sd_bus_path_encode(SYSTEMD_UNIT_PATH, unit, &path);
 	if (r < 0)
@@ -218,9 +232,22 @@ static int look_at(struct manager *manager, const char *unit, const struct wait 
 	const sd_bus_error *refusal = sd_bus_message_get_error(reply);
 	if (refusal)
 		return sentence_refusal(step, unit, refusal, error);
+	*ret = take_ptr(reply);
+	return 0;
+}
+
+static int look_at(struct manager *manager, const char *unit, const struct wait *wait,
+		   struct look *ret, struct error *error)
+{
+	cleanup_message sd_bus_message *reply = NULL;
+	struct look look = {.job = ""};
+
+	int r = manager_properties(manager, unit, wait, &reply, error);
+	if (r < 0)
+		return r;
 	r = bus_read_properties(reply, properties, array_size(properties), &look);
 	if (r < 0)
-		return failed(step, unit, r, error);
+		return failed(look_step, unit, r, error);
 	*ret = look;
 	return 0;
 }
@@ -245,7 +272,25 @@ static const struct {
 	[JOB_START] = {"start", "StartUnit"},
 	[JOB_RESTART] = {"restart", "RestartUnit"},
 	[JOB_RELOAD] = {"reload", "ReloadUnit"},
+	[JOB_STOP] = {"stop", "StopUnit"},
 };
+
+/* The rest of StartTransientUnit()'s arguments: a(sv) and, unused, a(sa(sv)). While it is in the
+ * hands of this connection systemd does not forget it, and afterwards at once. */
+static int fill_transient(sd_bus_message *message, void *context)
+{
+	const struct transient *transient = context;
+	int r = sd_bus_message_open_container(message, 'a', "(sv)");
+
+	if (r >= 0)
+		r = sd_bus_message_append(message, "(sv)(sv)", "AddRef", "b", 1, "CollectMode", "s",
+					  "inactive-or-failed");
+	if (r >= 0)
+		r = transient->add_properties(message, transient->context);
+	if (r >= 0)
+		r = sd_bus_message_close_container(message);
+	return r < 0 ? r : sd_bus_message_append(message, "a(sa(sv))", 0);
+}
 
 /* -ENOTCONN: nobody knows whether it was queued. */
 static int queue_job(struct manager *manager, struct watched_job *job, const struct wait *wait,
@@ -255,8 +300,10 @@ static int queue_job(struct manager *manager, struct watched_job *job, const str
 	const struct link_call call = {
 		.path = SYSTEMD_PATH,
 		.interface = MANAGER,
-		.member = kinds[job->kind].member,
-		.arguments = {job->unit, "replace"},
+		.member = job->transient ? "StartTransientUnit" : kinds[job->kind].member,
+		.arguments = {job->unit, job->transient ? "fail" : "replace"},
+		.fill = job->transient ? fill_transient : NULL,
+		.context = (void *)job->transient,
 		.limit_us = QUEUE_US,
 	};
 	cleanup_message sd_bus_message *reply = NULL;
@@ -310,7 +357,7 @@ static void judge(struct watched_job *job, const struct unit_moment *before,
 	bool active = strcmp(now->active_state, "active") == 0 ||
 		      strcmp(now->active_state, "reloading") == 0;
 	bool same = *now->invocation && strcmp(now->invocation, before->invocation) == 0;
-	const char *result = active ? "done" : "failed";
+	const char *result = active == (job->kind != JOB_STOP) ? "done" : "failed";
 
 	if (active && same && job->kind == JOB_RESTART)
 		result = "canceled";
@@ -392,24 +439,78 @@ static int conclude(struct manager *manager, const struct watched_job *job, cons
 				   error);
 }
 
+static int run_job(struct manager *manager, struct watched_job *job, const struct wait *wait,
+		   struct error *error)
+{
+	struct unit_moment before;
+	struct error why = ERROR_NONE;
+
+	int r = manager_unit(manager, job->unit, wait, &before, error);
+	if (r < 0)
+		return r;
+	manager->job = job;
+	r = await_job(manager, job, &before, wait, &why);
+	manager->job = NULL;
+	if (r == 0)
+		return conclude(manager, job, wait, error);
+	if (*job->path && (r == -ETIMEDOUT || r == -ECANCELED))
+		return give_up(manager, job, r, wait, error);
+	if (!why.code)
+		return failed(kinds[job->kind].step, job->unit, r, error);
+	return error_set(error, r, why.step, why.path, "%s", why.text);
+}
+
 int manager_run_job(struct manager *manager, enum unit_job kind, const char *unit,
 		    const struct wait *wait, struct error *error)
 {
 	struct watched_job job = {.kind = kind, .unit = unit};
-	struct unit_moment before;
-	struct error why = ERROR_NONE;
 
-	int r = manager_unit(manager, unit, wait, &before, error);
+	return run_job(manager, &job, wait, error);
+}
+
+int manager_start_transient(struct manager *manager, const struct transient *transient,
+			    const struct wait *wait, bool *ret_refused, struct error *error)
+{
+	struct watched_job job = {
+		.kind = JOB_START,
+		.unit = transient->unit,
+		.transient = transient,
+	};
+	int r = run_job(manager, &job, wait, error);
+
+	*ret_refused = r < 0 && r != -ETIMEDOUT && r != -ECANCELED && r != -ENOMEM && !*job.path;
+	return r;
+}
+
+static int fill_kill(sd_bus_message *message, void *context)
+{
+	const int *signal = context;
+
+	return sd_bus_message_append(message, "i", *signal);
+}
+
+int manager_kill(struct manager *manager, const char *unit, int signal, const struct wait *wait,
+		 struct error *error)
+{
+	const struct link_call call = {
+		.path = SYSTEMD_PATH,
+		.interface = MANAGER,
+		.member = "KillUnit",
+		.arguments = {unit, "all"},
+		.fill = fill_kill,
+		.context = &signal,
+	};
+	static const char step[] = "kill";
+	cleanup_message sd_bus_message *reply = NULL;
+
+	int r = link_call(&manager->link, &call, wait, &reply);
 	if (r < 0)
-		return r;
-	manager->job = &job;
-	r = await_job(manager, &job, &before, wait, &why);
-	manager->job = NULL;
-	if (r == 0)
-		return conclude(manager, &job, wait, error);
-	if (*job.path && (r == -ETIMEDOUT || r == -ECANCELED))
-		return give_up(manager, &job, r, wait, error);
-	if (!why.code)
-		return failed(kinds[kind].step, unit, r, error);
-	return error_set(error, r, why.step, why.path, "%s", why.text);
+		return failed(step, unit, r, error);
+	const sd_bus_error *refusal = sd_bus_message_get_error(reply);
+	/* ESRCH: it has no process, which systemd says in words of its own from 25x on. */
+	if (!refusal || sd_bus_error_has_name(refusal, SYSTEMD_NAME ".NoSuchUnit") ||
+	    sd_bus_error_get_errno(refusal) == ESRCH ||
+	    sd_bus_error_has_name(refusal, SYSTEMD_NAME ".NoSuchProcess"))
+		return 0;
+	return sentence_refusal(step, unit, refusal, error);
 }

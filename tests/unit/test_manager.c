@@ -316,6 +316,95 @@ START_TEST(a_job_is_done)
 }
 END_TEST
 
+START_TEST(a_unit_is_stopped_and_killed)
+{
+	cleanup_manager struct manager *manager = open_fake(1);
+	const struct wait wait = wait_ms(60000);
+
+	ck_assert_int_eq(manager_run_job(manager, JOB_STOP, UNIT, &wait, NULL), 0);
+	ck_assert_str_eq(seen->member, "StopUnit");
+	ck_assert_int_eq(manager_kill(manager, UNIT, SIGKILL, &wait, NULL), 0);
+	ck_assert_str_eq(seen->member, "KillUnit");
+	ck_assert_str_eq(seen->arguments[0], UNIT);
+	ck_assert_str_eq(seen->arguments[1], "all");
+}
+END_TEST
+
+START_TEST(a_unit_that_is_not_there_needs_no_kill)
+{
+	const struct wait wait = wait_ms(60000);
+
+	fake.refusal = SYSTEMD_NAME ".NoSuchUnit";
+	cleanup_manager struct manager *manager = open_fake(1);
+	ck_assert_int_eq(manager_kill(manager, UNIT, SIGKILL, &wait, NULL), 0);
+}
+END_TEST
+
+START_TEST(a_kill_that_is_refused_is_an_error)
+{
+	const struct wait wait = wait_ms(60000);
+	struct error error = ERROR_NONE;
+
+	fake.refusal = "org.freedesktop.DBus.Error.AccessDenied";
+	cleanup_manager struct manager *manager = open_fake(1);
+	ck_assert_int_lt(manager_kill(manager, UNIT, SIGKILL, &wait, &error), 0);
+	ck_assert_str_eq(error.path, UNIT);
+}
+END_TEST
+
+static int add_a_property(sd_bus_message *message, void *context)
+{
+	unsigned *calls = context;
+
+	(*calls)++;
+	return sd_bus_message_append(message, "(sv)", "Type", "s", "notify");
+}
+
+/* Starts one; the code must be this one. */
+static void check_transient(int code, bool refused)
+{
+	cleanup_manager struct manager *manager = open_fake(1);
+	const struct wait wait = wait_ms(60000);
+	unsigned calls = 0;
+	const struct transient transient = {
+		.unit = UNIT,
+		.add_properties = add_a_property,
+		.context = &calls,
+	};
+	struct error error = ERROR_NONE;
+	bool was_refused = !refused;
+
+	int r = manager_start_transient(manager, &transient, &wait, &was_refused, &error);
+	ck_assert_msg(code ? r < 0 : r == 0, "%d: %s", r, error.text);
+	ck_assert(was_refused == refused);
+	ck_assert_uint_eq(calls, 1);
+}
+
+START_TEST(a_transient_unit_is_started)
+{
+	check_transient(0, false);
+	ck_assert_str_eq(seen->member, "StartTransientUnit");
+	ck_assert_str_eq(seen->arguments[0], UNIT);
+	ck_assert_str_eq(seen->arguments[1], "fail");
+}
+END_TEST
+
+START_TEST(a_transient_unit_fails)
+{
+	fake.result = "failed";
+	fake.unit_result = "exit-code";
+	check_transient(-EIO, false);
+}
+END_TEST
+
+START_TEST(a_transient_unit_is_refused)
+{
+	fake.refusal = SYSTEMD_NAME ".UnitExists";
+	check_transient(-EIO, true);
+	ck_assert_uint_eq(seen->queued, 0);
+}
+END_TEST
+
 static const struct {
 	enum unit_job job;
 	const char *result;
@@ -683,6 +772,12 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		a_job_is_done,
+		a_unit_is_stopped_and_killed,
+		a_unit_that_is_not_there_needs_no_kill,
+		a_kill_that_is_refused_is_an_error,
+		a_transient_unit_is_started,
+		a_transient_unit_fails,
+		a_transient_unit_is_refused,
 		other_jobs_do_not_count,
 		other_senders_do_not_count,
 		a_refused_job_is_a_sentence,
