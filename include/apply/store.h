@@ -5,6 +5,7 @@
  *     applies/.new-ID/   a record that is not complete; swept
  *     pending            symlink to applies/ID while that one is neither committed nor undone; it
  *                        is there before the record
+ *     rehearsal          the folders of a rehearsal, a line each, while one is under way
  */
 #pragma once
 
@@ -56,6 +57,17 @@ int store_discard(const struct store *store, const struct txn *txn, struct error
 
 /* The id of the pending transaction as a new string; NULL where there is none. */
 int store_pending(const struct store *store, char **ret, struct error *error);
+
+/* Marks that a rehearsal is under way, durably: these folders are to be removed after it. */
+int store_mark_rehearsal(const struct store *store, const struct strlist *folders,
+			 struct error *error);
+
+/* Those folders, and whether there is such a mark at all. */
+int store_rehearsal(const struct store *store, struct strlist *ret_folders, bool *ret_marked,
+		    struct error *error);
+
+/* Takes that mark away. */
+int store_unmark_rehearsal(const struct store *store, struct error *error);
 
 /* All ids, oldest first. */
 int store_list(const struct store *store, struct strlist *ret, struct error *error);

@@ -307,11 +307,14 @@ static void sweep(const struct store *store)
 {
 	cleanup_free char *applies = path_in(store, "applies");
 	cleanup_free char *mark = path_in(store, "pending.new");
+	cleanup_free char *rehearsal = path_in(store, "rehearsal.new");
 	cleanup_closedir DIR *folder = applies ? opendir(applies) : NULL;
 	const struct dirent *entry;
 
 	if (mark)
 		(void)unlink(mark);
+	if (rehearsal)
+		(void)unlink(rehearsal);
 	while (folder && (entry = readdir(folder)))
 		sweep_entry(store, entry->d_name);
 }
@@ -447,6 +450,55 @@ int store_pending(const struct store *store, char **ret, struct error *error)
 		return error_set_oom(error);
 	*ret = id;
 	return 0;
+}
+
+/* ---- rehearsals ---- */
+
+/* Nobody writes more than a few lines. */
+#define REHEARSAL_SIZE_MAX ((size_t)64 * 1024)
+
+int store_mark_rehearsal(const struct store *store, const struct strlist *folders,
+			 struct error *error)
+{
+	cleanup_free char *mark = path_in(store, "rehearsal");
+	cleanup_strbuf struct strbuf text = STRBUF_EMPTY;
+
+	for (size_t i = 0; i < folders->count; i++)
+		(void)strbuf_addf(&text, "%s\n", folders->items[i]);
+	if (!mark || text.failed)
+		return error_set_oom(error);
+	return writer_replace(mark, text.data ? text.data : "", text.length, 0600, error);
+}
+
+int store_rehearsal(const struct store *store, struct strlist *ret_folders, bool *ret_marked,
+		    struct error *error)
+{
+	cleanup_free char *mark = path_in(store, "rehearsal");
+	cleanup_text_file struct text_file file = {.path = NULL};
+	cleanup_strlist struct strlist folders = {.items = NULL};
+
+	if (!mark)
+		return error_set_oom(error);
+	int r = file_read(mark, REHEARSAL_SIZE_MAX, &file, error);
+	if (r < 0)
+		return r;
+	for (const char *line = file.data; line && *line;) {
+		size_t length = strcspn(line, "\n");
+		if (length && strlist_add_bytes(&folders, line, length) < 0)
+			return error_set_oom(error);
+		line += length + (line[length] == '\n');
+	}
+	*ret_marked = file.state != FILE_ABSENT;
+	*ret_folders = folders;
+	folders = (struct strlist){.items = NULL};
+	return 0;
+}
+
+int store_unmark_rehearsal(const struct store *store, struct error *error)
+{
+	cleanup_free char *mark = path_in(store, "rehearsal");
+
+	return mark ? writer_remove(mark, error) : error_set_oom(error);
 }
 
 int store_find(const struct store *store, const char *prefix, char **ret, struct error *error)

@@ -711,6 +711,30 @@ END_TEST
 
 /* ---- crashes ---- */
 
+START_TEST(a_rehearsal_is_marked_with_its_folders)
+{
+	cleanup_store struct store store = open_locked();
+	cleanup_strlist struct strlist folders = {.items = NULL};
+	cleanup_strlist struct strlist none = {.items = NULL};
+	cleanup_strlist struct strlist found = {.items = NULL};
+	bool marked = true;
+
+	ck_assert_int_eq(store_rehearsal(&store, &none, &marked, &error), 0);
+	ck_assert(!marked);
+	ck_assert_int_eq(strlist_add(&folders, "/var/lib/docker/.harden-rehearsal"), 0);
+	ck_assert_int_eq(strlist_add(&folders, "/run/containerd"), 0);
+	ck_assert_int_eq(store_mark_rehearsal(&store, &folders, &error), 0);
+	ck_assert_int_eq(store_rehearsal(&store, &found, &marked, &error), 0);
+	ck_assert(marked);
+	ck_assert_uint_eq(found.count, 2);
+	ck_assert_str_eq(found.items[0], folders.items[0]);
+	ck_assert_str_eq(found.items[1], folders.items[1]);
+	ck_assert_int_eq(store_unmark_rehearsal(&store, &error), 0);
+	ck_assert_int_eq(store_rehearsal(&store, &none, &marked, &error), 0);
+	ck_assert(!marked);
+}
+END_TEST
+
 START_TEST(what_a_crash_left_is_swept)
 {
 	cleanup_store struct store first = open_locked();
@@ -910,6 +934,7 @@ int main(void)
 		a_mark_that_is_none_is_an_error,
 		ids_sort_by_time_whatever_the_clock,
 		ids_are_listed_and_found,
+		a_rehearsal_is_marked_with_its_folders,
 		what_a_crash_left_is_swept,
 		a_crash_while_adding_leaves_all_or_nothing,
 		a_crash_while_discarding_leaves_all_or_nothing,
