@@ -5,18 +5,19 @@
 #include <stdint.h>
 
 enum phase {
-	PHASE_PREPARE, /* checks, the record, temporary files */
-	PHASE_SWITCH,  /* the files take their places */
-	PHASE_RELOAD,  /* systemctl daemon-reload, and dockerd's own reload */
-	PHASE_STOP,    /* containers that are to be stopped first */
-	PHASE_RESTART, /* the systemd job */
-	PHASE_ANSWER,  /* until the API answers */
-	PHASE_START,   /* containers that are to run again */
-	PHASE_CANARY,  /* a container that tells what it got */
-	PHASE_PROVE,   /* what is in force */
-	PHASE_VERIFY,  /* the command of --verify-cmd */
-	PHASE_CONFIRM, /* until somebody says yes */
-	PHASE_UNDO,    /* everything that puts the host back */
+	PHASE_REHEARSE, /* the candidate configuration on a throwaway dockerd */
+	PHASE_PREPARE,  /* checks, the record, temporary files */
+	PHASE_SWITCH,   /* the files take their places */
+	PHASE_RELOAD,   /* systemctl daemon-reload, and dockerd's own reload */
+	PHASE_STOP,     /* containers that are to be stopped first */
+	PHASE_RESTART,  /* the systemd job */
+	PHASE_ANSWER,   /* until the API answers */
+	PHASE_START,    /* containers that are to run again */
+	PHASE_CANARY,   /* a container that tells what it got */
+	PHASE_PROVE,    /* what is in force */
+	PHASE_VERIFY,   /* the command of --verify-cmd */
+	PHASE_CONFIRM,  /* until somebody says yes */
+	PHASE_UNDO,     /* everything that puts the host back */
 	PHASE_COUNT,
 };
 
