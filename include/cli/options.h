@@ -31,6 +31,14 @@ enum containers_choice {
 	CONTAINERS_RESTART, /* they are stopped and started, so that network settings take effect */
 };
 
+/* Whether a new configuration is rehearsed. */
+enum rehearse_choice {
+	REHEARSE_DEFAULT, /* apply: where it can be done; plan: no */
+	REHEARSE_NO,
+	REHEARSE_YES,     /* plan too */
+	REHEARSE_REQUIRE, /* where it cannot be done, nothing is done */
+};
+
 /* How check says it. */
 enum format_choice {
 	FORMAT_TEXT,
@@ -62,6 +70,7 @@ struct options {
 	bool version;
 	enum color_choice color;
 	enum containers_choice containers;
+	enum rehearse_choice rehearse;
 	enum format_choice format;
 	bool format_given;
 	const char *benchmark; /* one of cis_benchmarks; NULL: the newest that has the control */

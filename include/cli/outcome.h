@@ -24,7 +24,7 @@ void outcome_put_advice(const struct paper *paper, const struct report *report);
 void outcome_put_notes(const struct paper *paper, const struct report *report);
 
 /* The member "canary" of a document of apply. */
-json_t *outcome_canary_json(const struct report *report);
+json_t *outcome_canary_json(const struct canary *canary);
 
 /* Adds id, result, error, api_downtime_ms, containers, dockerd, advice, notes and phases_ms to a
  * document. Returns the document, or NULL when out of memory (it is released then). */

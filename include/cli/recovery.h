@@ -10,7 +10,8 @@
 #include "cli/session.h"
 
 struct recovery {
-	char *id; /* NULL: nothing was pending */
+	char *id;       /* NULL: nothing was pending */
+	bool rehearsed; /* a rehearsal had been interrupted, and what it left is gone */
 	struct report report;
 	struct error error; /* set where it could not even be tried */
 	int status;         /* to exit with */

@@ -10,6 +10,7 @@
 #include "cli/output.h"
 #include "cli/reading.h"
 #include "cli/recovery.h"
+#include "cli/rehearse.h"
 #include "cli/session.h"
 #include "core/canary.h"
 #include "core/judgement.h"
@@ -21,12 +22,14 @@ struct work {
 	struct facts facts; /* from before */
 	struct plan plan;
 	struct txn txn;
+	struct rehearsal rehearsal;
 	struct report report;
 };
 
 static void work_done(struct work *work)
 {
 	report_done(&work->report);
+	rehearsal_done(&work->rehearsal);
 	txn_done(&work->txn);
 	plan_done(&work->plan);
 	facts_done(&work->facts);
@@ -212,11 +215,27 @@ static void put_left(const struct work *work, const struct paper *paper)
 	}
 }
 
+/* That it went well goes without saying. */
+static void put_rehearsal(const struct work *work, const struct paper *paper)
+{
+	const struct rehearsal *rehearsal = &work->rehearsal;
+	bool left_out =
+		rehearsal->state == REHEARSAL_SKIPPED && work->options->rehearse != REHEARSE_NO;
+
+	if (left_out || rehearsal->notes.count || work->options->verbose)
+		rehearse_put(paper, rehearsal);
+}
+
 static void put_result(const struct work *work, const struct paper *paper)
 {
 	enum outcome outcome = work->report.outcome;
 
 	outcome_put_failure(paper, "The apply", &work->report);
+	if (outcome == OUTCOME_REFUSED && work->rehearsal.state == REHEARSAL_FAILED) {
+		rehearse_put_words(paper, &work->rehearsal);
+		paper_put(paper, "Nothing was changed.");
+		paper_end_line(paper);
+	}
 	if (outcome != OUTCOME_APPLIED && outcome != OUTCOME_INCOMPLETE)
 		return;
 	put_headline(work, paper);
@@ -226,6 +245,7 @@ static void put_result(const struct work *work, const struct paper *paper)
 	put_left(work, paper);
 	put_skipped(work, paper);
 	put_uncovered(work, paper);
+	put_rehearsal(work, paper);
 	outcome_put_notes(paper, &work->report);
 	outcome_put_way_back(paper, "To go back", work->options, work->report.id);
 }
@@ -284,7 +304,10 @@ static void output_document(const struct work *work)
 	json_t *document = show_plan_json("apply", &work->plan, &work->facts);
 
 	if (document)
-		(void)json_object_set_new(document, "canary", outcome_canary_json(&work->report));
+		(void)json_object_set_new(document, "rehearsal", rehearse_json(&work->rehearsal));
+	if (document)
+		(void)json_object_set_new(document, "canary",
+					  outcome_canary_json(&work->report.canary));
 	(void)output_json(outcome_json(document, &work->report));
 }
 
@@ -355,11 +378,16 @@ static int carry_out(struct work *work)
 {
 	struct transaction_options options = session_transaction_options(work->session);
 	struct report *report = &work->report;
-
 	scoped(confirm_done) struct confirm confirm = CONFIRM_CLOSED;
 	struct error error = ERROR_NONE;
 
 	options.incomplete = is_incomplete(&work->plan);
+	int r = rehearse_step(work->session, &work->plan, &work->facts, &work->txn,
+			      &work->rehearsal, &error);
+	report->phase_us[PHASE_REHEARSE] =
+		work->rehearsal.took_us > 0 ? (uint64_t)work->rehearsal.took_us : 0;
+	if (r < 0)
+		return refuse(work, &error);
 	if (work->options->confirm_seconds) {
 		if (confirm_open(&confirm, work->options, work->session->interrupt_fd, &error) < 0)
 			return refuse(work, &error);
@@ -426,6 +454,7 @@ int command_apply(const struct options *options)
 		.options = options,
 		.session = &session,
 		.facts = FACTS_EMPTY,
+		.rehearsal = REHEARSAL_EMPTY,
 		.report = REPORT_EMPTY,
 	};
 	struct error error = ERROR_NONE;

@@ -18,7 +18,7 @@
 struct option_row {
 	const char *name;
 	char shorthand;       /* 0 if there is none */
-	const char *argument; /* for the help; NULL when it takes none */
+	const char *argument; /* for the help; NULL when it takes none, "[=…]" when it may */
 	const char *help;
 	int (*apply)(struct options *options, const char *argument, struct error *error);
 };
@@ -136,6 +136,29 @@ static int apply_containers(struct options *options, const char *argument, struc
 	return 0;
 }
 
+static int apply_no_rehearsal(struct options *options, const char *argument, struct error *error)
+{
+	(void)argument;
+	if (options->rehearse > REHEARSE_NO)
+		return error_set(error, -EINVAL, "--no-rehearsal", NULL,
+				 "--rehearse asks for the opposite");
+	options->rehearse = REHEARSE_NO;
+	return 0;
+}
+
+static int apply_rehearse(struct options *options, const char *argument, struct error *error)
+{
+	if (argument && strcmp(argument, "require") != 0)
+		return error_set(error, -EINVAL, "--rehearse", argument,
+				 "expected nothing or =require");
+	if (options->rehearse == REHEARSE_NO)
+		return error_set(error, -EINVAL, "--rehearse", NULL,
+				 "--no-rehearsal asks for the opposite");
+	if (argument || options->rehearse == REHEARSE_DEFAULT)
+		options->rehearse = argument ? REHEARSE_REQUIRE : REHEARSE_YES;
+	return 0;
+}
+
 static int apply_format(struct options *options, const char *argument, struct error *error)
 {
 	static const char *const names[] = {
@@ -246,6 +269,9 @@ static const struct option_row rows[] = {
 	{"containers", 0, "WHAT", "keep (default), or restart for network settings",
 	 apply_containers},
 	{"no-restart", 0, NULL, "write files only, reload and restart nothing", apply_no_restart},
+	{"rehearse", 0, "[=require]", "plan: try it on a throwaway dockerd, as apply does",
+	 apply_rehearse},
+	{"no-rehearsal", 0, NULL, "apply: do not", apply_no_rehearsal},
 	{"no-canary", 0, NULL, "apply: start no container to see whether they start",
 	 apply_no_canary},
 	{"verify-cmd", 0, "CMD", "apply: run CMD at the end; if it fails, go back",
@@ -298,7 +324,9 @@ static void fill_getopt(struct option *long_options, char *shorthands)
 	for (size_t i = 0; i < array_size(rows); i++) {
 		long_options[i] = (struct option){
 			.name = rows[i].name,
-			.has_arg = rows[i].argument ? required_argument : no_argument,
+			.has_arg = !rows[i].argument            ? no_argument
+				   : rows[i].argument[0] == '[' ? optional_argument
+								: required_argument,
 			.val = FIRST_CODE + (int)i,
 		};
 		if (rows[i].shorthand) {
@@ -403,8 +431,9 @@ void options_print_help(FILE *stream)
 		char shorthand[5] = "    ";
 		if (rows[i].shorthand)
 			(void)snprintf(shorthand, sizeof shorthand, "-%c, ", rows[i].shorthand);
+		bool optional = rows[i].argument && rows[i].argument[0] == '[';
 		(void)snprintf(left, sizeof left, "%s--%s%s%s", shorthand, rows[i].name,
-			       rows[i].argument ? " " : "",
+			       rows[i].argument && !optional ? " " : "",
 			       rows[i].argument ? rows[i].argument : "");
 		print_row(stream, left, rows[i].help);
 	}

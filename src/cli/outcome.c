@@ -173,9 +173,8 @@ static json_t *phases(const struct report *report)
 	return object;
 }
 
-json_t *outcome_canary_json(const struct report *report)
+json_t *outcome_canary_json(const struct canary *canary)
 {
-	const struct canary *canary = &report->canary;
 	bool passed = canary->state == CANARY_PASSED;
 
 	return json_pack("{s:s, s:o, s:o, s:o, s:o}", "state", canary_state_name(canary->state),

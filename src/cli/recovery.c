@@ -2,6 +2,7 @@
 
 #include "cli/outcome.h"
 #include "cli/output.h"
+#include "cli/rehearse.h"
 
 void recovery_done(struct recovery *recovery)
 {
@@ -26,6 +27,16 @@ static int exit_status(const struct recovery *recovery)
 	}
 }
 
+/* The host itself is not concerned, so that this comes last. */
+static void clear_rehearsal(const struct session *session, struct recovery *recovery)
+{
+	int r = session->options->root ? 0 : rehearse_clear(session, &recovery->error);
+
+	recovery->rehearsed = r > 0;
+	if (r < 0)
+		recovery->report.outcome = OUTCOME_ROLLBACK_FAILED;
+}
+
 void recovery_run(const struct session *session, bool force, struct recovery *ret)
 {
 	const struct transaction_options options = session_transaction_options(session);
@@ -38,6 +49,7 @@ void recovery_run(const struct session *session, bool force, struct recovery *re
 		ret->report.outcome = OUTCOME_UNCHANGED;
 	else if (transaction_recover(&options, ret->id, force, &ret->report, &ret->error) < 0)
 		ret->report.outcome = OUTCOME_ROLLBACK_FAILED;
+	clear_rehearsal(session, ret);
 	/* What was undone was undone, whichever it was. */
 	ret->report.kind = TXN_APPLY;
 	ret->status = exit_status(ret);
@@ -59,6 +71,8 @@ int recovery_text(const struct recovery *recovery, struct strbuf *out)
 					      : "no reason is known");
 		paper_end_line(&paper);
 		outcome_put_advice(&paper, report);
+	} else if (!recovery->id && recovery->rehearsed) {
+		(void)strbuf_adds(out, "A rehearsal had been interrupted. What it left is gone.\n");
 	} else if (!recovery->id) {
 		(void)strbuf_adds(out, "Nothing is pending.\n");
 	} else {

@@ -258,12 +258,14 @@ def test_there_and_back(machine: Machine) -> None:
     }  # fmt: skip
     assert answer["stops"] == []
     assert list(answer["phases_ms"]) == [
-        "prepare", "switch", "reload", "stop", "restart", "answer", "start", "canary", "prove",
-        "verify", "confirm", "undo"
+        "rehearse", "prepare", "switch", "reload", "stop", "restart", "answer", "start", "canary",
+        "prove", "verify", "confirm", "undo"
     ]  # fmt: skip
     assert answer["canary"] == {
         "state": "skipped", "reason": "the daemon does not run", "key": None, "ms": None, "saw": None
     }  # fmt: skip
+    # No dockerd will start anew.
+    assert answer["rehearsal"] is None
     hardened = machine.config.read_bytes()
 
     shown = machine.document("rollback", "--dry-run")
