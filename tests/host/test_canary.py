@@ -128,8 +128,8 @@ def test_without_it(clean: Host) -> None:
 
 
 def fails(host: Host, *words: str, before: bytes | None, said: str, key: str | None) -> None:
-    """The canary fails the apply, and the host is put back."""
-    answer = apply(host, *words, status=3)
+    """The canary fails the apply, and the host is put back. The rehearsal's would, too."""
+    answer = apply(host, "--no-rehearsal", *words, status=3)
     assert answer["result"] == UNDONE
     assert answer["canary"]["state"] == "failed"
     assert re.search(said, answer["canary"]["reason"]), answer["canary"]["reason"]
@@ -225,7 +225,7 @@ def in_the_middle(host: Host) -> tuple[subprocess.Popen[str], bytes]:
         host, {"runtimes": {"slow": {"path": "/usr/local/bin/slow"}}, "default-runtime": "slow"}
     )
     host.run("systemctl restart docker; rm -f /run/slow")
-    process = start_harden(host, "apply", "--yes", *SMALL)
+    process = start_harden(host, "apply", "--yes", "--no-rehearsal", *SMALL)
     wait_until("it is being started", lambda: host.live_path("/run/slow").exists())
     return process, before
 

@@ -267,9 +267,8 @@ def test_the_way_back_from_moved_data_asks_too(host: Host) -> None:
 def test_a_failed_apply_starts_again_what_it_stopped(host: Host) -> None:
     """The configuration is one that dockerd does not start with."""
     before = saved(host)
-    answer = apply(
-        host, "--accept", "userns-remap", "--set", "seccomp-profile=/etc/nothing.json", status=3
-    )
+    wanted = ("--accept", "userns-remap", "--set", "seccomp-profile=/etc/nothing.json")
+    answer = apply(host, "--no-rehearsal", *wanted, status=3)
     assert answer["result"] == UNDONE
     assert up(host) == ["always", "hostnet", "paused", "writer"]
     assert differences(before, saved(host), times=False) == []

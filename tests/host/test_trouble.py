@@ -49,6 +49,10 @@ from applies import (
 )
 from hosts import Host, HostError, differences
 
+# What the rehearsal would have caught goes as far as the live daemon.
+LIVE = ("--no-rehearsal",)
+BAD_BIP = "bip=10.999.0.1/24"
+
 # --- dockerd does not start with it
 
 # What neither the planner nor `dockerd --validate` notices, and what dockerd says of it. The same
@@ -69,11 +73,11 @@ def test_a_plan_that_dockerd_refuses_is_taken_back(host: Host) -> None:
     for index, (wanted, reason) in enumerate(REFUSED_BY_DOCKERD):
         assert plan(host, "--set", wanted)["obstacles"] == []
         if index % 2:
-            done = harden(host, "apply", "--yes", "--set", wanted, status=3)
+            done = harden(host, "apply", "--yes", *LIVE, "--set", wanted, status=3)
             assert plain(reason) in plain(done.stdout + done.stderr), done.stdout + done.stderr
             assert len((done.stdout or done.stderr).splitlines()) > 1
         else:
-            answer = apply(host, "--set", wanted, status=3)
+            answer = apply(host, *LIVE, "--set", wanted, status=3)
             assert answer["result"] == "rolled-back"
             assert answer["error"]
             assert plain(reason) in plain(answer["error"] + answer["_stderr"] + json.dumps(answer))
@@ -423,7 +427,7 @@ def test_a_journal_that_hangs(host: Host) -> None:
     try:
         fill_journal(host)
         began = time.monotonic()
-        answer = apply(host, *SMALL, "--only", "bip", "--set", "bip=10.999.0.1/24", status=3)
+        answer = apply(host, *SMALL, *LIVE, "--only", "bip", "--set", BAD_BIP, status=3)
         assert answer["result"] == "rolled-back"
         assert differences(before, saved(host), times=False) == []
         good = apply(host, *SMALL)
@@ -448,7 +452,7 @@ def test_no_journal_at_all(host: Host) -> None:
     try:
         host.run("! systemctl is-active --quiet systemd-journald.service")
         began = time.monotonic()
-        apply(host, *SMALL, "--only", "bip", "--set", "bip=10.999.0.1/24", status=3)
+        apply(host, *SMALL, *LIVE, "--only", "bip", "--set", BAD_BIP, status=3)
         assert apply(host, *SMALL)["result"] == "applied"
         assert seconds_taken(began) < 30
     finally:

@@ -117,9 +117,14 @@ class Victim:
         return "new" if self.command == "apply" else "old"
 
     def words(self, command: str | None = None) -> list[str]:
-        """What is typed behind harden. Waiting for a canary is no two times the same calls."""
+        """What is typed behind harden.
+
+        Waiting for a canary is no two times the same calls. A rehearsal is interrupted by a test of
+        its own (tests/host/test_rehearsal.py): here it would be one more start of a daemon each.
+        """
         command = command or self.command
-        return [command, "--yes", *(["--no-canary"] if command == "apply" else [])]
+        more = ["--no-canary", "--no-rehearsal"] if command == "apply" else []
+        return [command, "--yes", *more]
 
     # --- getting ready
 
