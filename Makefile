@@ -16,6 +16,10 @@ mandir  = $(datadir)/man
 unitdir = $(prefix)/lib/systemd/system
 # harden itself looks nowhere else.
 sysconfdir = /etc
+bashdir = $(datadir)/bash-completion/completions
+# Debian's zsh looks into vendor-completions below /usr, and everybody's into site-functions.
+zshdir  = $(datadir)/zsh/$(if $(filter /usr,$(prefix)),vendor-completions,site-functions)
+fishdir = $(datadir)/fish/vendor_completions.d
 
 # How long each fuzzer runs in `make check`, and how many random documents the property test draws.
 FUZZ_SECONDS   ?= 20
@@ -52,6 +56,7 @@ MAIN      := $(BUILD)/obj/cli/main.o
 PROGRAM   := $(BUILD)/harden
 LIBRARY   := $(BUILD)/libharden.a
 CANARY    := $(BUILD)/canary
+COMPLETIONS := $(addprefix $(BUILD)/completion.,bash zsh fish)
 UNITS     := $(notdir $(sort $(wildcard contrib/*.service)))
 PROFILES  := $(sort $(wildcard templates/profiles/*.json))
 TEXTS     := $(sort $(wildcard templates/rsyslog/*.conf templates/units/*.conf))
@@ -59,6 +64,8 @@ MAN_PAGES := $(sort $(wildcard man/*.[1-8]))
 # Tests are in the source package only: a changed one is not worth another build.
 PACKAGED  := $(shell find Makefile README.md src include templates man contrib -type f)
 PACKAGE   := $(BUILD)/deb/build.log
+
+SHELLS    := $(sort $(wildcard templates/completions/*))
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 PROPERTIES := $(patsubst tests/property/%.c,$(BUILD)/property/%,$(sort $(wildcard tests/property/*.c)))
@@ -75,7 +82,7 @@ export HARDEN_TEST_DATA := $(CURDIR)/tests/data
         check-compilers check-sanitized check-valgrind check-property check-fuzz check-hosts \
         check-lint check-cli check-package fuzzers torture
 
-all: $(PROGRAM) ## build the program
+all: $(PROGRAM) $(COMPLETIONS) ## build the program
 
 run: $(PROGRAM) ## build, and show the plan for this host
 	$(PROGRAM) --dry-run
@@ -93,7 +100,7 @@ $(BUILD)/obj/%.o: src/%.c Makefile
 	$(call say,CC,$<)$(COMPILE) -c $< -o $@
 
 # The templates and the canary are embedded by the assembler, which the dependency files do not see.
-$(BUILD)/obj/core/builtin.o: $(PROFILES) $(TEXTS) $(CANARY)
+$(BUILD)/obj/core/builtin.o: $(PROFILES) $(TEXTS) $(SHELLS) $(CANARY)
 
 # A program for a container that has nothing else: static, without a libc, as small as it gets. What the
 # rest of harden is compiled with (sanitizers, hardening that needs a libc) is not for it.
@@ -113,6 +120,10 @@ $(LIBRARY): $(filter-out $(MAIN),$(OBJECTS))
 $(PROGRAM): $(MAIN) $(LIBRARY)
 	$(call say,LD,$@)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ $(PKG_LIBS) -o $@
 
+# The program writes its own completions.
+$(BUILD)/completion.%: $(PROGRAM)
+	$(call say,GEN,$@)$(PROGRAM) --completion $* >$@
+
 # What systemd would do for the units here. With DESTDIR the files are for another system or a package,
 # where enabling is left to whoever unpacks them.
 define enable
@@ -127,12 +138,15 @@ endef
 
 reload = if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 
-install: $(PROGRAM) ## install below $(DESTDIR)$(prefix), and enable the boot units
+install: $(PROGRAM) $(COMPLETIONS) ## install below $(DESTDIR)$(prefix), and enable the boot units
 	install -D -m 0755 $(PROGRAM) $(DESTDIR)$(sbindir)/harden
 	for text in $(patsubst templates/%,%,$(PROFILES) $(TEXTS)); do \
 	  install -D -m 0644 templates/$$text $(DESTDIR)$(datadir)/harden/$$text || exit; done
 	for page in $(MAN_PAGES); do \
 	  install -D -m 0644 $$page $(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/} || exit; done
+	install -D -m 0644 $(BUILD)/completion.bash $(DESTDIR)$(bashdir)/harden
+	install -D -m 0644 $(BUILD)/completion.zsh $(DESTDIR)$(zshdir)/_harden
+	install -D -m 0644 $(BUILD)/completion.fish $(DESTDIR)$(fishdir)/harden.fish
 	install -d $(DESTDIR)$(sysconfdir)/harden/profiles $(DESTDIR)$(unitdir)
 	for unit in $(UNITS); do \
 	  sed 's|^ExecStart=[^ ]*|ExecStart=$(sbindir)/harden|' contrib/$$unit \
@@ -142,8 +156,8 @@ install: $(PROGRAM) ## install below $(DESTDIR)$(prefix), and enable the boot un
 # Folders that uninstall removes where nothing else is in them, children first. The upper ones of /usr and
 # /usr/local belong to the system.
 EMPTIED = $(sysconfdir)/harden/profiles $(sysconfdir)/harden $(mandir)/man5 $(mandir)/man8 $(unitdir) \
-          $(prefix)/lib/systemd $(if $(filter /usr /usr/local,$(prefix)),,$(mandir) $(datadir) \
-          $(prefix)/lib $(sbindir) $(prefix))
+          $(prefix)/lib/systemd $(foreach folder,$(bashdir) $(zshdir) $(fishdir),$(folder) $(dir $(folder))) \
+          $(if $(filter /usr /usr/local,$(prefix)),,$(mandir) $(datadir) $(prefix)/lib $(sbindir) $(prefix))
 
 # /var/lib/harden stays: it has the way back from what was applied. So does what the admin has put into
 # /etc/harden.
@@ -151,6 +165,7 @@ uninstall: ## remove what install put there
 	$(if $(DESTDIR),,$(disable))
 	rm -f $(DESTDIR)$(sbindir)/harden $(addprefix $(DESTDIR)$(unitdir)/,$(UNITS)) \
 	  $(foreach page,$(MAN_PAGES),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
+	rm -f $(DESTDIR)$(bashdir)/harden $(DESTDIR)$(zshdir)/_harden $(DESTDIR)$(fishdir)/harden.fish
 	rm -rf $(DESTDIR)$(datadir)/harden
 	for folder in $(EMPTIED); do \
 	  rmdir --ignore-fail-on-non-empty $(DESTDIR)$$folder 2>/dev/null || :; done
@@ -246,7 +261,7 @@ check-lint: ## format, clang-tidy, the direction of the rooms
 
 # Fuzzing -------------------------------------------------------------------------------------------
 
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(SOURCES) $(PROFILES) $(TEXTS) $(CANARY) Makefile
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(SOURCES) $(PROFILES) $(TEXTS) $(SHELLS) $(CANARY) Makefile
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$<)$(CLANG) $(CPPFLAGS_ALL) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
 	         -fno-sanitize-recover=all $< $(filter src/base/% src/core/% src/host/%,$(SOURCES)) \

@@ -10,9 +10,10 @@ struct command {
 	const char *name;
 	const char *arguments; /* for the help, "" when there are none */
 	const char *help;
-	size_t arguments_max;
-	bool changes; /* it may change the host: its document has a result */
 	int (*run)(const struct options *options);
+	size_t arguments_max;
+	enum argument_kind kind; /* of its argument */
+	bool changes;            /* it may change the host: its document has a result */
 };
 
 /* All commands, in the order of the help. */

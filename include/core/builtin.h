@@ -15,6 +15,9 @@ const struct builtin_profile *builtin_profiles(size_t *ret_count);
 /* NULL when there is none of that name. */
 const struct builtin_profile *builtin_profile_find(const char *name);
 
+/* The completions of a shell (bash, zsh, fish), with a line @TABLE@ in them; terminated. */
+const char *builtin_completion(const char *shell);
+
 /* The text of harden's drop-in for the unit, with @LEFT_OUT@ and @ASSIGNMENTS@ in it; terminated.
  */
 const char *builtin_dropin(void);

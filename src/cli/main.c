@@ -3,22 +3,30 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/strbuf.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/completion.h"
 #include "cli/memory.h"
 #include "cli/outcome.h"
 #include "cli/output.h"
 #include "cli/reading.h"
 
 static const struct command table[] = {
-	{"plan", "", "show what would change, change nothing", 0, false, command_plan},
-	{"apply", "", "make this host match, or leave it as it is", 0, true, command_apply},
-	{"check", "", "audit only: what file, flags and daemon say", 0, false, command_check},
-	{"rollback", "[ID]", "put the host back as it was before an apply", 1, true,
-	 command_rollback},
-	{"history", "", "list what was applied and rolled back", 0, false, command_history},
-	{"recover", "", "finish or undo an interrupted apply", 0, true, command_recover},
-	{"profiles", "[NAME]", "list the profiles, or print one", 1, false, command_profiles},
+	{"plan", "", "show what would change, change nothing", command_plan, 0, ARGUMENT_NONE,
+	 false},
+	{"apply", "", "make this host match, or leave it as it is", command_apply, 0, ARGUMENT_NONE,
+	 true},
+	{"check", "", "audit only: what file, flags and daemon say", command_check, 0,
+	 ARGUMENT_NONE, false},
+	{"rollback", "[ID]", "put the host back as it was before an apply", command_rollback, 1,
+	 ARGUMENT_APPLY, true},
+	{"history", "", "list what was applied and rolled back", command_history, 0, ARGUMENT_NONE,
+	 false},
+	{"recover", "", "finish or undo an interrupted apply", command_recover, 0, ARGUMENT_NONE,
+	 true},
+	{"profiles", "[NAME]", "list the profiles, or print one", command_profiles, 1,
+	 ARGUMENT_PROFILE, false},
 };
 
 const struct command *commands(size_t *ret_count)
@@ -70,29 +78,27 @@ static int run_inside(const struct command *command, const struct options *optio
 	return command->run(&inside);
 }
 
-/* An option that only check has would be without effect elsewhere. */
-static const char *misplaced_option(const struct options *options)
+/* An option that would be without effect here. */
+static int misplaced(const struct options *options, const struct option_row *row, const char *name)
 {
-	bool applies = !options->command || strcmp(options->command, "apply") == 0;
+	cleanup_strbuf struct strbuf text = STRBUF_EMPTY;
+	bool format = strcmp(row->name, "format") == 0;
 
-	if (!applies && (options->no_canary || options->verify_command || options->confirm_seconds))
-		return "--no-canary, --verify-cmd and --confirm are for apply";
-	if (options->command && strcmp(options->command, "check") == 0)
-		return NULL;
-	if (options->format_given)
-		return "--format is for check; --json works with every command";
-	return options->benchmark ? "--benchmark is for check" : NULL;
+	(void)strbuf_addf(&text, "--%s is for %s%s", row->name, row->commands,
+			  format ? "; --json works with every command" : "");
+	return usage(options, name, text.data ? text.data : "out of memory");
 }
 
 static int run(const struct options *options)
 {
-	const char *misplaced = misplaced_option(options);
+	const char *name = options->command ? options->command : "apply";
+	const struct option_row *row = options_misplaced(options, name);
+	const struct command *command = find_command(name);
 
-	if (misplaced)
-		return usage(options, options->command ? options->command : "apply", misplaced);
-	const struct command *command = find_command(options->command ? options->command : "apply");
 	if (!command)
 		return unknown_command(options);
+	if (row)
+		return misplaced(options, row, name);
 	if (options->argument_count > command->arguments_max)
 		return usage(options, command->name, "too many arguments");
 	/* The list of profiles is this machine's. */
@@ -134,5 +140,5 @@ int main(int argc, char **argv)
 				   strlen("harden " HARDEN_VERSION "\n"))
 			       ? EXIT_FINE
 			       : EXIT_TROUBLE;
-	return run(&options);
+	return options.completion ? completion_print(&options) : run(&options);
 }

@@ -1,27 +1,23 @@
 #include "cli/options.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/strbuf.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "core/dockerver.h"
 #include "core/profile.h"
 
+/* The commands that make a plan. */
+#define PLANNING "plan apply check"
+
 #define TIMEOUT_DEFAULT 90
 #define SECONDS_MAX 86400
-
-/* One option: how it is spelled, what the help says, and what it does. */
-struct option_row {
-	const char *name;
-	char shorthand;       /* 0 if there is none */
-	const char *argument; /* for the help; NULL when it takes none, "[=…]" when it may */
-	const char *help;
-	int (*apply)(struct options *options, const char *argument, struct error *error);
-};
 
 #define FLAG_OPTION(member)                                                                        \
 	static int apply_##member(struct options *options, const char *argument,                   \
@@ -96,44 +92,85 @@ static int apply_confirm(struct options *options, const char *argument, struct e
 	return read_seconds("--confirm", argument, &options->confirm_seconds, error);
 }
 
-/* The index of the word in a list; -1 where it is none of them. */
-static int find_word(const char *const *words, size_t count, const char *word)
+static const char *const color_words[] = {
+	[COLOR_AUTO] = "auto",
+	[COLOR_ALWAYS] = "always",
+	[COLOR_NEVER] = "never",
+	NULL,
+};
+
+static const char *const containers_words[] = {
+	[CONTAINERS_KEEP] = "keep",
+	[CONTAINERS_RESTART] = "restart",
+	NULL,
+};
+
+static const char *const format_words[] = {
+	[FORMAT_TEXT] = "text",
+	[FORMAT_JSON] = "json",
+	[FORMAT_JUNIT] = "junit",
+	[FORMAT_SARIF] = "sarif",
+	NULL,
+};
+
+static const char *const rehearse_words[] = {"require", NULL};
+
+static const char *const benchmark_words[] = {"1.1", "1.6", "1.7", "1.8", NULL};
+static_assert(array_size(benchmark_words) == CIS_BENCHMARKS + 1, "the same as cis_benchmarks");
+
+static const char *const completion_words[] = {
+	[COMPLETION_BASH - 1] = "bash",
+	[COMPLETION_ZSH - 1] = "zsh",
+	[COMPLETION_FISH - 1] = "fish",
+	[COMPLETION_JSON - 1] = "json",
+	[COMPLETION_PROFILES - 1] = "profiles",
+	[COMPLETION_SETTINGS - 1] = "settings",
+	[COMPLETION_CONSENTS - 1] = "consents",
+	[COMPLETION_KEYS - 1] = "keys",
+	[COMPLETION_VALUES - 1] = "values",
+	[COMPLETION_APPLIES - 1] = "applies",
+	NULL,
+};
+
+/* Finds the index of a word; -EINVAL with all words in *error where it is none of them. */
+static int find_word(const char *const *words, const char *option, const char *word, int *ret,
+		     struct error *error)
 {
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(words[i], word) == 0)
-			return (int)i;
-	return -1;
+	cleanup_strbuf struct strbuf expected = STRBUF_EMPTY;
+
+	for (size_t i = 0; words[i]; i++) {
+		if (strcmp(words[i], word) == 0) {
+			*ret = (int)i;
+			return 0;
+		}
+		(void)strbuf_addf(&expected, "%s%s",
+				  !i             ? ""
+				  : words[i + 1] ? ", "
+						 : " or ",
+				  words[i]);
+	}
+	return error_set(error, -EINVAL, option, word, "expected %s",
+			 expected.data ? expected.data : "another word");
 }
 
 static int apply_color(struct options *options, const char *argument, struct error *error)
 {
-	static const char *const names[] = {
-		[COLOR_AUTO] = "auto",
-		[COLOR_ALWAYS] = "always",
-		[COLOR_NEVER] = "never",
-	};
-	int index = find_word(names, array_size(names), argument);
+	int index = 0;
+	int r = find_word(color_words, "--color", argument, &index, error);
 
-	if (index < 0)
-		return error_set(error, -EINVAL, "--color", argument,
-				 "expected auto, always or never");
-	options->color = (enum color_choice)index;
-	return 0;
+	if (r == 0)
+		options->color = (enum color_choice)index;
+	return r;
 }
 
 static int apply_containers(struct options *options, const char *argument, struct error *error)
 {
-	static const char *const names[] = {
-		[CONTAINERS_KEEP] = "keep",
-		[CONTAINERS_RESTART] = "restart",
-	};
-	int index = find_word(names, array_size(names), argument);
+	int index = 0;
+	int r = find_word(containers_words, "--containers", argument, &index, error);
 
-	if (index < 0)
-		return error_set(error, -EINVAL, "--containers", argument,
-				 "expected keep or restart");
-	options->containers = (enum containers_choice)index;
-	return 0;
+	if (r == 0)
+		options->containers = (enum containers_choice)index;
+	return r;
 }
 
 static int apply_no_rehearsal(struct options *options, const char *argument, struct error *error)
@@ -161,17 +198,11 @@ static int apply_rehearse(struct options *options, const char *argument, struct 
 
 static int apply_format(struct options *options, const char *argument, struct error *error)
 {
-	static const char *const names[] = {
-		[FORMAT_TEXT] = "text",
-		[FORMAT_JSON] = "json",
-		[FORMAT_JUNIT] = "junit",
-		[FORMAT_SARIF] = "sarif",
-	};
-	int index = find_word(names, array_size(names), argument);
+	int index = 0;
+	int r = find_word(format_words, "--format", argument, &index, error);
 
-	if (index < 0)
-		return error_set(error, -EINVAL, "--format", argument,
-				 "expected text, json, junit or sarif");
+	if (r < 0)
+		return r;
 	if (options->json && index != FORMAT_JSON)
 		return error_set(error, -EINVAL, "--format", argument,
 				 "--json asks for another one");
@@ -183,13 +214,22 @@ static int apply_format(struct options *options, const char *argument, struct er
 
 static int apply_benchmark(struct options *options, const char *argument, struct error *error)
 {
-	int index = find_word(cis_benchmarks, CIS_BENCHMARKS, argument);
+	int index = 0;
+	int r = find_word(benchmark_words, "--benchmark", argument, &index, error);
 
-	if (index < 0)
-		return error_set(error, -EINVAL, "--benchmark", argument,
-				 "expected 1.1, 1.6, 1.7 or 1.8");
-	options->benchmark = cis_benchmarks[index];
-	return 0;
+	if (r == 0)
+		options->benchmark = cis_benchmarks[index];
+	return r;
+}
+
+static int apply_completion(struct options *options, const char *argument, struct error *error)
+{
+	int index = 0;
+	int r = find_word(completion_words, "--completion", argument, &index, error);
+
+	if (r == 0)
+		options->completion = (enum completion_choice)(index + 1);
+	return r;
 }
 
 static int apply_json(struct options *options, const char *argument, struct error *error)
@@ -258,45 +298,107 @@ static int apply_accept(struct options *options, const char *argument, struct er
 	return strlist_add(&options->accept, argument) < 0 ? error_set_oom(error) : 0;
 }
 
+#define ANYWHERE .commands = NULL
+#define REPEATS .repeats = true
+#define WORDS(list) .kind = ARGUMENT_WORDS, .words = (list)
+
+/* What parsing, the help and the completions come from. */
 static const struct option_row rows[] = {
-	{"dry-run", 'n', NULL, "show what would change, change nothing", apply_dry_run},
-	{"yes", 'y', NULL, "do not ask", apply_yes},
-	{"profile", 0, "NAME|FILE", "what to harden to (default: hardened)", apply_profile},
-	{"set", 0, "KEY=JSON", "want another value, e.g. log-driver=journald", apply_set},
-	{"skip", 0, "KEY[=REASON]", "leave a setting alone, and say why", apply_skip},
-	{"only", 0, "KEY", "plan nothing but this setting", apply_only},
-	{"accept", 0, "KEY", "consent to a change that is held, or to a restart", apply_accept},
-	{"containers", 0, "WHAT", "keep (default), or restart for network settings",
-	 apply_containers},
-	{"no-restart", 0, NULL, "write files only, reload and restart nothing", apply_no_restart},
-	{"rehearse", 0, "[=require]", "plan: try it on a throwaway dockerd, as apply does",
-	 apply_rehearse},
-	{"no-rehearsal", 0, NULL, "apply: do not", apply_no_rehearsal},
-	{"no-canary", 0, NULL, "apply: start no container to see whether they start",
-	 apply_no_canary},
-	{"verify-cmd", 0, "CMD", "apply: run CMD at the end; if it fails, go back",
-	 apply_verify_command},
-	{"confirm", 0, "SECONDS", "apply: wait for a yes at the end; without, go back",
-	 apply_confirm},
-	{"force", 0, NULL, "rollback, recover: overwrite what was edited since", apply_force},
-	{"exit-code", 0, NULL, "plan: exit with 1 when there are changes", apply_exit_code},
-	{"format", 0, "WHAT", "check: text, json, junit or sarif", apply_format},
-	{"benchmark", 0, "V", "check: numbers of CIS 1.1, 1.6, 1.7 or 1.8", apply_benchmark},
-	{"config-file", 0, "PATH", "daemon.json (default: the one the unit names)",
-	 apply_config_file},
-	{"unit", 0, "NAME", "the daemon's unit (default: docker.service)", apply_unit},
-	{"root", 0, "DIR", "work on an OS image: files only, all below DIR", apply_root},
-	{"docker-version", 0, "V", "what to assume where it cannot be found out",
-	 apply_docker_version},
-	{"timeout", 0, "SECONDS", "longest wait for systemd or the daemon (default 90)",
-	 apply_timeout},
-	{"json", 0, NULL, "one JSON document on stdout, see harden-json(5)", apply_json},
-	{"color", 0, "WHEN", "auto, always or never; NO_COLOR is honoured", apply_color},
-	{"quiet", 'q', NULL, "one line: what came of it", apply_quiet},
-	{"verbose", 'v', NULL, "also why each setting matters, and what is fine", apply_verbose},
-	{"help", 'h', NULL, "this help", apply_help},
-	{"version", 0, NULL, "the version of harden", apply_version},
+	{"dry-run", NULL, "show what would change, change nothing", apply_dry_run, .shorthand = 'n',
+	 .commands = "apply rollback"},
+	{"yes", NULL, "do not ask", apply_yes, .shorthand = 'y', .commands = "apply rollback"},
+	{"profile", "NAME|FILE", "what to harden to (default: hardened)", apply_profile,
+	 .kind = ARGUMENT_PROFILE, .commands = PLANNING},
+	{"set", "KEY=JSON", "want another value, e.g. log-driver=journald", apply_set,
+	 .kind = ARGUMENT_WANT, .commands = PLANNING, REPEATS},
+	{"skip", "KEY[=REASON]", "leave a setting alone, and say why", apply_skip,
+	 .kind = ARGUMENT_SETTING, .commands = PLANNING, REPEATS},
+	{"only", "KEY", "plan nothing but this setting", apply_only, .kind = ARGUMENT_SETTING,
+	 .commands = PLANNING, REPEATS},
+	{"accept", "KEY", "consent to a change that is held, or to a restart", apply_accept,
+	 .kind = ARGUMENT_CONSENT, .commands = "plan apply rollback", REPEATS},
+	{"containers", "WHAT", "keep (default), or restart for network settings", apply_containers,
+	 WORDS(containers_words), .commands = "plan apply rollback"},
+	{"no-restart", NULL, "write files only, reload and restart nothing", apply_no_restart,
+	 .commands = "plan apply rollback recover"},
+	{"rehearse", "[=require]", "plan: try it on a throwaway dockerd, as apply does",
+	 apply_rehearse, WORDS(rehearse_words), .commands = "plan apply"},
+	{"no-rehearsal", NULL, "apply: do not", apply_no_rehearsal, .commands = "apply"},
+	{"no-canary", NULL, "apply: start no container to see whether they start", apply_no_canary,
+	 .commands = "apply", .strict = true},
+	{"verify-cmd", "CMD", "apply: run CMD at the end; if it fails, go back",
+	 apply_verify_command, .kind = ARGUMENT_FREE, .commands = "apply", .strict = true},
+	{"confirm", "SECONDS", "apply: wait for a yes at the end; without, go back", apply_confirm,
+	 .kind = ARGUMENT_FREE, .commands = "apply", .strict = true},
+	{"force", NULL, "rollback, recover: overwrite what was edited since", apply_force,
+	 .commands = "rollback recover"},
+	{"exit-code", NULL, "plan: exit with 1 when there are changes", apply_exit_code,
+	 .commands = "plan apply"},
+	{"format", "WHAT", "check: text, json, junit or sarif", apply_format, WORDS(format_words),
+	 .commands = "check", .strict = true},
+	{"benchmark", "V", "check: numbers of CIS 1.1, 1.6, 1.7 or 1.8", apply_benchmark,
+	 WORDS(benchmark_words), .commands = "check", .strict = true},
+	{"config-file", "PATH", "daemon.json (default: the one the unit names)", apply_config_file,
+	 .kind = ARGUMENT_FILE, .commands = PLANNING},
+	{"unit", "NAME", "the daemon's unit (default: docker.service)", apply_unit,
+	 .kind = ARGUMENT_UNIT, .commands = PLANNING},
+	{"root", "DIR", "work on an OS image: files only, all below DIR", apply_root,
+	 .kind = ARGUMENT_FOLDER, .commands = "plan apply check rollback history recover"},
+	{"docker-version", "V", "what to assume where it cannot be found out", apply_docker_version,
+	 .kind = ARGUMENT_FREE, .commands = PLANNING},
+	{"timeout", "SECONDS", "longest wait for systemd or the daemon (default 90)", apply_timeout,
+	 .kind = ARGUMENT_FREE, .commands = "plan apply check rollback recover"},
+	{"json", NULL, "one JSON document on stdout, see harden-json(5)", apply_json, ANYWHERE},
+	{"color", "WHEN", "auto, always or never; NO_COLOR is honoured", apply_color,
+	 WORDS(color_words)},
+	{"quiet", NULL, "one line: what came of it", apply_quiet, .shorthand = 'q'},
+	{"verbose", NULL, "also why each setting matters, and what is fine", apply_verbose,
+	 .shorthand = 'v', ANYWHERE},
+	{"completion", "SHELL", "print the completions of bash, zsh or fish", apply_completion,
+	 WORDS(completion_words)},
+	{"help", NULL, "this help", apply_help, .shorthand = 'h'},
+	{"version", NULL, "the version of harden", apply_version, ANYWHERE},
 };
+
+static const struct exit_row exits[] = {
+	{EXIT_FINE, "Done, or nothing to do."},
+	{EXIT_DIFFERENCES, "check: something fails; plan --exit-code: there are changes."},
+	{EXIT_TROUBLE, "Trouble, and nothing was changed."},
+	{EXIT_PUT_BACK, "It failed, and the host was put back as it was before."},
+	{EXIT_PUT_BACK_FAILED, "Putting it back failed, too."},
+	{EXIT_INCOMPLETE, "Done, but something is held, blocked, or not yet in force."},
+};
+
+const struct option_row *options_rows(size_t *ret_count)
+{
+	*ret_count = array_size(rows);
+	return rows;
+}
+
+const struct exit_row *options_exits(size_t *ret_count)
+{
+	*ret_count = array_size(exits);
+	return exits;
+}
+
+bool option_row_suits(const struct option_row *row, const char *command)
+{
+	size_t length = strlen(command);
+
+	for (const char *at = row->commands; at && *at; at += strcspn(at, " "), at += *at == ' ')
+		if (strcspn(at, " ") == length && strncmp(at, command, length) == 0)
+			return true;
+	return !row->commands;
+}
+
+const struct option_row *options_misplaced(const struct options *options, const char *command)
+{
+	for (size_t i = 0; i < array_size(rows); i++)
+		if (options->given >> i & 1 && rows[i].strict &&
+		    !option_row_suits(&rows[i], command))
+			return &rows[i];
+	return NULL;
+}
 
 void options_done(struct options *options)
 {
@@ -314,6 +416,8 @@ void options_done(struct options *options)
 	strlist_done(&options->accept);
 	*options = (struct options){.profile = NULL};
 }
+
+static_assert(array_size(rows) <= 64, "the rows that were given are bits of one word");
 
 /* getopt_long() numbers its options from here, so that they do not meet shorthands. */
 #define FIRST_CODE 256
@@ -370,7 +474,10 @@ static int parse_option(int code, char **argv, struct options *options, struct e
 		return error_set(error, -EINVAL, "harden", NULL,
 				 "option %s needs a value; see harden --help", argv[optind - 1]);
 	const struct option_row *row = row_for(code);
-	return row ? row->apply(options, optarg, error) : -EINVAL;
+	if (!row)
+		return -EINVAL;
+	options->given |= UINT64_C(1) << (row - rows);
+	return row->apply(options, optarg, error);
 }
 
 int options_parse(int argc, char **argv, struct options *ret, struct error *error)
@@ -437,10 +544,7 @@ void options_print_help(FILE *stream)
 			       rows[i].argument ? rows[i].argument : "");
 		print_row(stream, left, rows[i].help);
 	}
-	(void)fputs(
-		"\nExit status: 0 done or nothing to do, 1 differences (check; plan --exit-code),\n"
-		"2 trouble and nothing was changed, 3 it failed and the host was put back,\n"
-		"4 putting it back failed too, 5 done, but something is held or not yet in "
-		"force.\n",
-		stream);
+	(void)fputs("\nExit status:\n", stream);
+	for (size_t i = 0; i < array_size(exits); i++)
+		(void)fprintf(stream, "  %d  %s\n", (int)exits[i].status, exits[i].text);
 }

@@ -22,6 +22,10 @@ EMBED(socket_dropin, TEMPLATES_DIR "/units/socket.conf");
 EMBED(canary, CANARY_PROGRAM);
 extern const char canary_end[] __asm__("embedded_end_canary");
 
+EMBED(completion_bash, TEMPLATES_DIR "/completions/bash");
+EMBED(completion_zsh, TEMPLATES_DIR "/completions/zsh");
+EMBED(completion_fish, TEMPLATES_DIR "/completions/fish");
+
 static const struct builtin_profile profiles[] = {
 	{.name = "hardened", .text = hardened},
 	{.name = "level1", .text = level1},
@@ -42,6 +46,13 @@ const struct builtin_profile *builtin_profile_find(const char *name)
 		if (strcmp(all[i].name, name) == 0)
 			return &all[i];
 	return NULL;
+}
+
+const char *builtin_completion(const char *shell)
+{
+	return strcmp(shell, "bash") == 0  ? completion_bash
+	       : strcmp(shell, "zsh") == 0 ? completion_zsh
+					   : completion_fish;
 }
 
 const char *builtin_dropin(void)

@@ -70,21 +70,6 @@ def test_what_becomes_of_containers_can_be_said_where_there_are_none(tmp_path: P
     assert all(document == shown[0] for document in shown)
 
 
-def test_the_manual_has_every_option_and_command() -> None:
-    manual = Path(__file__).parents[2].joinpath("man/harden.8").read_text(encoding="utf-8")
-    shown = harden("--help", host=None).stdout
-    for option in re.findall(r"--([a-z-]+)", shown):
-        if option != "exit-code":
-            assert f"Fl -{option}" in manual, option
-    assert "Fl -exit-code" in manual
-    commands = re.findall(r"^  ([a-z]+) ", shown.partition("Commands:")[2].partition("Options:")[0], re.M)
-    assert {"plan", "apply", "check", "rollback", "history", "recover", "profiles"} == set(commands)
-    for command in commands:
-        assert re.search(rf"^\.It Cm {command}\b", manual, re.M), command
-    statuses = manual.partition(".Sh EXIT STATUS")[2].partition(".Sh EXAMPLES")[0]
-    assert re.findall(r"^\.It (\d)$", statuses, re.M) == list("012345")
-
-
 def test_version() -> None:
     done = harden("--version", host=None)
     assert re.fullmatch(r"harden \d+\.\d+\.\d+\n", done.stdout)

@@ -416,7 +416,7 @@ def test_killed_while_it_waits(clean: Host) -> None:
 def test_options_of_apply_alone(host: Host) -> None:
     for words in (["--no-canary"], ["--verify-cmd", "true"], ["--confirm", "5"]):
         done = harden(host, "rollback", *words, status=2)
-        assert "are for apply" in done.stderr
+        assert "is for apply" in done.stderr
     for seconds in ("0", "-1", "x", "1.5", ""):
         done = harden(host, "apply", "--confirm", seconds, status=2)
         assert "seconds" in done.stderr
