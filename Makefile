@@ -80,7 +80,7 @@ export HARDEN_TEST_DATA := $(CURDIR)/tests/data
 .SUFFIXES:
 .PHONY: all run help install uninstall deb clean format lint bench shell check check-unit \
         check-compilers check-sanitized check-valgrind check-property check-fuzz check-hosts \
-        check-lint check-cli check-package fuzzers torture
+        check-lint check-cli check-package fuzzers torture screen
 
 all: $(PROGRAM) $(COMPLETIONS) ## build the program
 
@@ -279,6 +279,10 @@ shell: $(PROGRAM) ## a shell on a real host with this harden; SUITE=bookworm, tr
 
 bench: $(PROGRAM) $(BUILD)/floor $(BUILD)/timer ## measure on a real host, as ratios
 	$(PYTHON) tests/bench/bench.py --build $(BUILD) --suite $(or $(SUITE),trixie)
+
+screen: $(PROGRAM) $(COMPLETIONS) ## take the picture of the README anew, on a real host
+	BUILD=$(BUILD) $(PYTHON) contrib/screen $(or $(SUITE),trixie) >$(BUILD)/screen.svg
+	mv $(BUILD)/screen.svg contrib/doc/screen.svg
 
 $(BUILD)/timer: tests/bench/timer.c Makefile
 	@mkdir -p $(@D)
