@@ -180,21 +180,23 @@ $(PACKAGE): $(PACKAGED)
 
 # Tests ---------------------------------------------------------------------------------------------
 
-CHECKS := check-lint check-compilers check-unit check-sanitized check-valgrind check-property \
-          check-fuzz check-cli check-package
+# Those with processes and deadlines have the machine to themselves. The hosts mostly wait, so the rest
+# goes on beside them; what each says is shown when it is done. What the hosts need is built first: make
+# would begin with them only when it has walked through everything that all others need.
+ALONE  := check-unit check-valgrind check-cli
+BESIDE := check-lint check-compilers check-sanitized check-property check-fuzz check-package
 
-# The hosts mostly wait, so the rest goes on beside them; what each says is shown when it is done. What
-# they need is built first: make would begin with them only when everything for all others is there.
 check: ## pass every test; contrib/bootstrap check also installs what it needs
-	+$(MAKE) --no-print-directory $(BESIDE) $(FOR_HOSTS)
-	+$(MAKE) --no-print-directory $(BESIDE) --output-sync=target check-hosts check-beside
+	+$(MAKE) --no-print-directory $(TWO) $(FOR_HOSTS) $(UNIT_TESTS)
+	+set -e; for check in $(ALONE); do $(MAKE) --no-print-directory $$check; done
+	+$(MAKE) --no-print-directory $(TWO) --output-sync=target check-hosts check-beside
 	@echo "check: all of it passed"
 
 # Two at a time, unless somebody has said how many.
-BESIDE = $(if $(filter -j%,$(MAKEFLAGS)),,-j2)
+TWO = $(if $(filter -j%,$(MAKEFLAGS)),,-j2)
 
 check-beside:
-	+@set -e; for check in $(CHECKS); do $(MAKE) --no-print-directory $$check; done
+	+@set -e; for check in $(BESIDE); do $(MAKE) --no-print-directory $$check; done
 
 $(BUILD)/unit/%: tests/unit/%.c $(LIBRARY) Makefile
 	@mkdir -p $(@D)

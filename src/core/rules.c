@@ -275,6 +275,17 @@ static int judge_lag(struct judgement *judgement, struct setting *setting, struc
 				 "again: harden apply --containers restart.");
 }
 
+/* What complies is wanted as it is, also where something has to be done to have it in force. */
+static void want_what_complies(const struct judgement *judgement, struct setting *setting)
+{
+	if (!judgement->complies || setting->state != SETTING_CHANGE || !setting->current ||
+	    json_is_null(setting->current))
+		return;
+	json_incref(setting->current);
+	json_decref(setting->wanted);
+	setting->wanted = setting->current;
+}
+
 int rule_judge(struct judgement *judgement, struct setting *setting, struct error *error)
 {
 	const struct flag *flag = NULL;
@@ -294,8 +305,12 @@ int rule_judge(struct judgement *judgement, struct setting *setting, struct erro
 		r = plan_unit_mend(judgement, setting, setting_option(setting), twice, error);
 	if (r == 0)
 		r = judge_syslog(judgement, setting, error);
+	want_what_complies(judgement, setting);
 	if (r == 0 && strcmp(setting->row->key, "log-driver") == 0)
 		r = judge_log_opts(judgement, setting, error);
 	setting->rewrites = setting->state == SETTING_CHANGE;
-	return r < 0 ? r : judge_lag(judgement, setting, error);
+	if (r == 0)
+		r = judge_lag(judgement, setting, error);
+	want_what_complies(judgement, setting);
+	return r;
 }

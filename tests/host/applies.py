@@ -71,7 +71,12 @@ def document(host: Host, *words: str, status: int = 0, timeout: float = 60) -> d
     return answer
 
 
-def apply(host: Host, *words: str, status: int = 0, timeout: float = 60) -> dict[str, Any]:
+def apply(
+    host: Host, *words: str, status: int = 0, timeout: float = 60, rehearse: bool = False
+) -> dict[str, Any]:
+    """Without the rehearsal, unless it is what the test is about: each takes a second or two."""
+    if not rehearse and "--no-rehearsal" not in words:
+        words = (*words, "--no-rehearsal")
     return document(host, "apply", "--yes", *words, status=status, timeout=timeout)
 
 

@@ -2,6 +2,7 @@
 
     pytest tests/host                       all three suites
     pytest tests/host --suite trixie        one of them; may be given more than once
+    HARDEN_EVERY_CASE=1 pytest tests/host   each case of the long tables on each suite
 """
 
 from __future__ import annotations
@@ -27,6 +28,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=os.environ.get("BUILD", "build"),
         help="where the finished build of harden is (default: build)",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "spread(name): the cases of this parameter are spread over the suites"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A long table is tried once over the three suites; each case on each of them takes too long."""
+    left = []
+    for item in items:
+        mark = item.get_closest_marker("spread")
+        if mark is None or not isinstance(item, pytest.Function):
+            continue
+        case, suite = item.callspec.params[mark.args[0]], item.callspec.params["bare_host"]
+        if case not in hosts.share(mark.args[1], suite):
+            left.append(item)
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
 
 
 def chosen_suites(config: pytest.Config) -> list[str]:

@@ -257,6 +257,15 @@ def listing() -> list[tuple[str, int, Path]]:
     return [(f.name.split(".")[0], int(f.name.split(".")[1]), f / "tree") for f in found]
 
 
+def share(cases: Sequence[str], suite: str) -> list[str]:
+    """Those that are this suite's, so that each is tried on one of them; all of them where
+    HARDEN_EVERY_CASE is set."""
+    if os.environ.get("HARDEN_EVERY_CASE"):
+        return list(cases)
+    return list(cases)[list(SUITES).index(suite) :: len(SUITES)]
+
+
+
 class Host:
     """One running host. Use Host.boot()."""
 

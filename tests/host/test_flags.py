@@ -355,6 +355,8 @@ def go(host: Host, start: Start) -> str:
     # Of a daemon that is stopped nobody knows what limits it may give: where it may give less than the
     # profile wants, the rehearsal's canary would find out.
     words = [*SPARED, *start.options, *([] if start.starts else ["--no-canary"])]
+    if not start.everywhere:
+        words.append("--no-rehearsal")
     done = host.run(["harden", "apply", "--yes", "--json", *words], check=False)
     answer = json.loads(done.stdout)
     assert done.returncode in start.status + (() if start.starts else (5,)), (

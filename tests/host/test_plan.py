@@ -274,6 +274,7 @@ STARTS: dict[str, bytes] = {
 }
 
 
+@pytest.mark.spread("start", list(STARTS))
 @pytest.mark.parametrize("start", STARTS, ids=lambda name: name.replace(" ", "-"))
 def test_dockerd_takes_the_planned_file(host: Host, start: str) -> None:
     before = STARTS[start]

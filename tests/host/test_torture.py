@@ -63,12 +63,12 @@ def torture(
 
 @pytest.mark.parametrize("command", ["apply", "rollback"])
 def test_killed(victim: Victim, command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    torture(victim, capsys, command, "kill", Settings(SEED, points=12))
+    torture(victim, capsys, command, "kill", Settings(SEED, points=8))
 
 
 @pytest.mark.parametrize("command", ["apply", "rollback"])
 def test_a_call_fails(victim: Victim, command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    torture(victim, capsys, command, "fault", Settings(SEED, points=8))
+    torture(victim, capsys, command, "fault", Settings(SEED, points=6))
 
 
 def test_no_memory(

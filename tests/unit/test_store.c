@@ -416,7 +416,8 @@ START_TEST(of_many_one_gets_the_lock)
 			int r = store_open_locked(tree_path("/store"), "apply", &store, &error);
 			if (r == 0)
 				(void)sleep(2);
-			_exit(r == 0 ? 0 : strstr(error.text, "process ") ? 2 : 3);
+			/* The winner may be too slow on a busy machine to be named in time. */
+			_exit(r == 0 ? 0 : r == -EBUSY && *error.text ? 2 : 3);
 		}
 	}
 	for (unsigned i = 0; i < MANY; i++) {
