@@ -212,7 +212,7 @@ def kill_in_the_middle(host: Host, reached: Callable[[], bool]) -> None:
 NOT_BY_DOCKERD = {"data-root is a file", "nobody at the syslog address"}
 
 
-def test_what_it_catches_and_leaves(host: Host) -> None:
+def test_what_it_catches_and_leaves(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
     """Bad configurations one after the other, and the live daemon notices none of them."""
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         real = pool.submit(restart_with_all, host.suite)
@@ -260,9 +260,11 @@ def test_what_it_catches_and_leaves(host: Host) -> None:
         if caught:
             assert rehearsal["dockerd"] or name in NOT_BY_DOCKERD, rehearsal
             assert rehearsal["key"] in CASES[name], (name, rehearsal)
-    print(f"\n{host.suite}, dockerd {host.version}; {probed['tried']} connections to a published"
-          f" port meanwhile, {probed['failed']} failed, longest gap {probed['gap_ms']} ms")
-    print_table(rows)
+    with capsys.disabled():
+        print(f"\n{host.suite}, dockerd {host.version}; {probed['tried']} connections to a"
+              f" published port meanwhile, {probed['failed']} failed, longest gap"
+              f" {probed['gap_ms']} ms")
+        print_table(rows)
     assert wrong == []
     whole = len(found) == len(CASES)
     fail = len([row for row in rows[1:] if row[3] == "dies" or row[4] == "fails"])
