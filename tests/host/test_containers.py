@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 
@@ -348,6 +349,7 @@ def assert_all_are_back(host: Host, names: list[str]) -> None:
 def test_killed_while_stopping_and_recovered(host: Host) -> None:
     names = interrupt_a_stop(host)
     signal_harden(host, "KILL")
+    wait_until("harden has ended", lambda: not host.run("pgrep -x harden", False).stdout)
     harden(host, "recover", timeout=120)
     assert_all_are_back(host, names)
 
@@ -450,10 +452,10 @@ def test_a_swarm_node_never_gets_live_restore(host: Host) -> None:
 
 # --- many
 
-MANY = 200
+MANY = 200 if os.environ.get("HARDEN_EVERY_CASE") else 40
 
 
-def test_two_hundred_are_kept(host: Host) -> None:
+def test_many_are_kept(host: Host) -> None:
     host.reset_docker()
     host.import_image()
     host.run(
