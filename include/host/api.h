@@ -25,6 +25,12 @@ struct api {
  * (fd://), so that docker.socket knows better. */
 const char *api_choose_socket(const json_t *hosts, bool *ret_activated);
 
+/* One question, with an answer of at most `limit` bytes: *ret is the document of a reply with
+ * status 200 (a new reference), else NULL. Returns the status of the reply, or a negative errno
+ * where there was none. */
+int api_ask(const char *socket_path, const char *path, size_t limit, uint64_t deadline_us,
+	    json_t **ret);
+
 /* Sends all questions; dockerd works on them while the caller does something else. The path is
  * borrowed until api_done(). Only for a daemon that runs: a connection would start it. */
 void api_start(struct api *api, const char *socket_path, uint64_t deadline_us);

@@ -12,6 +12,15 @@ static inline uint64_t clock_now_us(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+/* The wall clock, for what is compared with the journal. */
+static inline uint64_t clock_realtime_us(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 /* Time left until the deadline as poll() takes it: rounded up, so that a loop does not spin through
  * the last fraction of a millisecond; 0 once it has passed. */
 static inline int clock_left_ms(uint64_t deadline_us)

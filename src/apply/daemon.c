@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "apply/wait.h"
 #include "base/text.h"
@@ -229,14 +228,6 @@ static void socket_unit(const char *unit, char *ret, size_t size)
 		(void)snprintf(ret, size, "%.*ssocket", (int)(length - strlen("service")), unit);
 }
 
-static uint64_t realtime_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 static int restart_job(void *context, struct error *error)
 {
 	struct daemon *daemon = context;
@@ -252,7 +243,7 @@ static int restart_job(void *context, struct error *error)
 		r = manager_reset_failed(daemon->manager, socket, &wait, error);
 	if (r < 0)
 		return r;
-	daemon->started_us = realtime_us();
+	daemon->started_us = clock_realtime_us();
 	daemon->called_us = clock_now_us();
 	r = manager_run_job(daemon->manager, JOB_RESTART, daemon->unit, &wait, error);
 	if (r == 0)

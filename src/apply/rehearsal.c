@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "apply/journal.h"
@@ -19,9 +18,9 @@
 #include "core/dockerlog.h"
 #include "core/proof.h"
 #include "core/rehearsal.h"
+#include "host/api.h"
 #include "host/clock.h"
 #include "host/file.h"
-#include "host/http.h"
 
 /* How long the candidate may take to be ready, whatever --timeout allows the real one, and to run
  * at all. */
@@ -141,28 +140,14 @@ static int read_links(struct strlist *ret, struct error *error)
 	return 0;
 }
 
-/* A question to a daemon; NULL where it is not answered with status 200. */
-static json_t *ask(const char *socket_path, const char *path, int *ret_status)
-{
-	struct http_request request;
-	json_t *reply = NULL;
-
-	http_start(&request, socket_path, path, REPLY_MAX);
-	http_finish(&request, 1, clock_now_us() + ASK_US);
-	*ret_status = request.result == 0 ? request.reply.status : request.result;
-	if (*ret_status == 200)
-		reply = json_loadb(request.reply.body, request.reply.body_length, 0, NULL);
-	http_request_done(&request);
-	return reply;
-}
-
 /* Plugins that dockerd itself looks after, and that are on. */
 static int read_managed(const struct facts *facts, struct strlist *ret, struct error *error)
 {
-	int status = 0;
-	json_auto_t *plugins = facts->info && facts->socket_path
-				       ? ask(facts->socket_path, "/plugins", &status)
-				       : NULL;
+	json_auto_t *plugins = NULL;
+
+	if (facts->info && facts->socket_path)
+		(void)api_ask(facts->socket_path, "/plugins", REPLY_MAX, clock_now_us() + ASK_US,
+			      &plugins);
 
 	for (size_t i = 0; i < json_array_size(plugins); i++) {
 		const json_t *plugin = json_array_get(plugins, i);
@@ -426,14 +411,6 @@ static bool could_not_be_set_up(const struct unit_moment *moment)
 	       moment->exit_status <= 245 && moment->exit_status != 203;
 }
 
-static uint64_t realtime_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 static void take_words(const struct rehearsal_script *script, const char *unit, uint64_t since_us,
 		       struct strlist *ret)
 {
@@ -461,7 +438,7 @@ static int start(struct play *play, const struct rehearsal_script *script,
 	const struct wait wait = wait_for_seconds(play->options, START_SECONDS + 10, true);
 	struct unit_moment moment = {.result = ""};
 	bool refused = false;
-	uint64_t since = realtime_us();
+	uint64_t since = clock_realtime_us();
 
 	int r = manager_start_transient(play->manager, &transient, &wait, &refused, &ret->why);
 	if (r == -ECANCELED || r == -ENOMEM) {
@@ -521,17 +498,14 @@ static int prove(struct play *play, const struct facts *seen, struct error *erro
 static int look(struct play *play, struct error *error)
 {
 	cleanup_facts struct facts seen = FACTS_EMPTY;
-	int status = 0;
-	int ignored = 0;
-
 	seen.daemon = DAEMON_RUNNING;
 	seen.version = play->facts->version;
 	seen.data_root.containers_running = 0;
-	seen.info = ask(REHEARSAL_SOCKET, "/info", &status);
-	if (status < 0)
+	if (api_ask(REHEARSAL_SOCKET, "/info", REPLY_MAX, clock_now_us() + ASK_US, &seen.info) < 0)
 		return conclude(play, REHEARSAL_FAILED,
 				"dockerd starts, but its API does not answer", error);
-	seen.bridge = ask(REHEARSAL_SOCKET, "/networks/bridge", &ignored);
+	(void)api_ask(REHEARSAL_SOCKET, "/networks/bridge", REPLY_MAX, clock_now_us() + ASK_US,
+		      &seen.bridge);
 	return prove(play, &seen, error);
 }
 

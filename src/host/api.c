@@ -52,6 +52,20 @@ const char *api_choose_socket(const json_t *hosts, bool *ret_activated)
 	return *ret_activated ? DEFAULT_SOCKET : "";
 }
 
+int api_ask(const char *socket_path, const char *path, size_t limit, uint64_t deadline_us,
+	    json_t **ret)
+{
+	struct http_request request;
+
+	http_start(&request, socket_path, path, limit);
+	http_finish(&request, 1, deadline_us);
+	int status = request.result == 0 ? request.reply.status : request.result;
+	*ret = status == 200 ? json_loadb(request.reply.body, request.reply.body_length, 0, NULL)
+			     : NULL;
+	http_request_done(&request);
+	return status;
+}
+
 void api_start(struct api *api, const char *socket_path, uint64_t deadline_us)
 {
 	for (size_t i = 0; i < API_QUESTIONS; i++)

@@ -8,8 +8,8 @@
 
 #include "base/text.h"
 #include "core/canary.h"
+#include "host/api.h"
 #include "host/file.h"
-#include "host/http.h"
 
 /* A container's own files have a few kilobytes; environment variables may make them larger. */
 #define CONTAINER_FILE_MAX ((size_t)4 * 1024 * 1024)
@@ -225,7 +225,7 @@ static const struct container_facts *without_limits(const struct facts *facts)
 int containers_ask_ulimits(struct facts *facts, uint64_t deadline_us, struct error *error)
 {
 	const struct container_facts *container = without_limits(facts);
-	struct http_request request;
+	json_auto_t *body = NULL;
 	char path[200];
 
 	if (!container || !facts->socket_path)
@@ -233,15 +233,9 @@ int containers_ask_ulimits(struct facts *facts, uint64_t deadline_us, struct err
 	int length = snprintf(path, sizeof path, "/containers/%s/json", container->id);
 	if (length < 0 || (size_t)length >= sizeof path)
 		return 0;
-	http_start(&request, facts->socket_path, path, REPLY_MAX);
-	http_finish(&request, 1, deadline_us);
+	int status = api_ask(facts->socket_path, path, REPLY_MAX, deadline_us, &body);
 	facts->http_calls++;
-	if (request.result == 0 && request.reply.status == 200) {
-		json_auto_t *body =
-			json_loadb(request.reply.body, request.reply.body_length, 0, NULL);
+	if (body)
 		facts->default_ulimits = limits_of(body);
-	}
-	int r = request.result == -ENOMEM ? error_set_oom(error) : 0;
-	http_request_done(&request);
-	return r;
+	return status == -ENOMEM ? error_set_oom(error) : 0;
 }

@@ -5,8 +5,8 @@
 
 #include <jansson.h>
 
+#include "host/api.h"
 #include "host/clock.h"
-#include "host/http.h"
 
 #define ANSWER_US 250000
 #define REPLY_MAX ((size_t)16 * 1024 * 1024)
@@ -42,23 +42,19 @@ static int64_t size_of(const json_t *usage)
 
 int usage_ask(const char *socket_path, int64_t *ret, struct error *error)
 {
-	struct http_request request;
+	json_auto_t *usage = NULL;
 	int64_t bytes = -1;
 
 	if (!socket_path || !*socket_path) {
 		*ret = bytes;
 		return 0;
 	}
-	http_start(&request, socket_path, "/system/df?type=image&type=volume", REPLY_MAX);
-	http_finish(&request, 1, clock_now_us() + ANSWER_US);
-	if (request.result == 0 && request.reply.status == 200) {
-		json_auto_t *usage =
-			json_loadb(request.reply.body, request.reply.body_length, 0, NULL);
+	int status = api_ask(socket_path, "/system/df?type=image&type=volume", REPLY_MAX,
+			     clock_now_us() + ANSWER_US, &usage);
+	if (usage)
 		bytes = size_of(usage);
-	}
-	int r = request.result == -ENOMEM ? error_set_oom(error) : 0;
-	http_request_done(&request);
-	if (r == 0)
-		*ret = bytes;
-	return r;
+	if (status == -ENOMEM)
+		return error_set_oom(error);
+	*ret = bytes;
+	return 0;
 }
