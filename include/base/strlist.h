@@ -20,6 +20,9 @@ int strlist_add_bytes(struct strlist *list, const char *bytes, size_t length);
 int strlist_addf(struct strlist *list, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Appends copies of all of them; returns 0 or -ENOMEM, and then some may be there. */
+int strlist_add_all(struct strlist *list, const struct strlist *others);
+
 /* Appends the string itself, which the list then owns; on failure it is freed. */
 int strlist_take(struct strlist *list, char *string);
 

@@ -30,22 +30,9 @@ static void listening_done(struct listening *listening)
 	syslog_address_done(&listening->address);
 }
 
-static struct wait wait_for_service(const struct run *run)
-{
-	const struct daemon *daemon = &run->daemon;
-	const struct progress *progress = daemon->progress;
-
-	return (struct wait){
-		.deadline_us = clock_now_us() + (uint64_t)daemon->timeout_seconds * 1000000,
-		.interrupt_fd = daemon->interrupt_fd,
-		.tick = progress ? progress->tick : NULL,
-		.context = progress ? progress->context : NULL,
-	};
-}
-
 static int begin(struct listening *listening, struct run *run, struct error *error)
 {
-	const struct wait wait = wait_for_service(run);
+	const struct wait wait = daemon_wait(&run->daemon);
 
 	*listening = (struct listening){.run = run};
 	int r = syslog_address_parse(run->txn->listener.address, &listening->address, error);
@@ -54,7 +41,7 @@ static int begin(struct listening *listening, struct run *run, struct error *err
 
 static int look(const struct listening *listening, struct unit_moment *ret, struct error *error)
 {
-	const struct wait wait = wait_for_service(listening->run);
+	const struct wait wait = daemon_wait(&listening->run->daemon);
 
 	return manager_unit(listening->manager, listening->run->txn->listener.unit, &wait, ret,
 			    error);
@@ -63,7 +50,7 @@ static int look(const struct listening *listening, struct unit_moment *ret, stru
 static int restart(const struct listening *listening, struct error *error)
 {
 	const char *unit = listening->run->txn->listener.unit;
-	const struct wait wait = wait_for_service(listening->run);
+	const struct wait wait = daemon_wait(&listening->run->daemon);
 	int r = manager_reset_failed(listening->manager, unit, &wait, error);
 
 	return r < 0 ? r : manager_run_job(listening->manager, JOB_RESTART, unit, &wait, error);
@@ -73,7 +60,7 @@ static int restart(const struct listening *listening, struct error *error)
 static int prove(const struct listening *listening, bool open, struct error *error)
 {
 	const struct txn_listener *listener = &listening->run->txn->listener;
-	struct wait wait = wait_for_service(listening->run);
+	struct wait wait = daemon_wait(&listening->run->daemon);
 	struct syslog_answer answer = {.answers = UNKNOWN};
 	uint64_t settled = clock_now_us() + SETTLE_US;
 	int r = 0;

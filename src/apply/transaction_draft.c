@@ -265,14 +265,6 @@ int transaction_check(const struct txn *txn, const struct facts *facts, struct e
 	return 0;
 }
 
-static int copy_list(const struct strlist *from, struct strlist *to, struct error *error)
-{
-	for (size_t i = 0; i < from->count; i++)
-		if (strlist_add(to, from->items[i]) < 0)
-			return error_set_oom(error);
-	return 0;
-}
-
 /* ---- containers ---- */
 
 /* Whatever goes wrong, those that run now run again when it is undone. */
@@ -295,8 +287,8 @@ static int fill_from_plan(struct txn *txn, const struct plan *plan, const struct
 {
 	int r = copy_text(&txn->profile, plan->profile.name, error);
 
-	if (r == 0)
-		r = copy_list(&plan->command_line, &txn->command_line, error);
+	if (r == 0 && strlist_add_all(&txn->command_line, &plan->command_line) < 0)
+		r = error_set_oom(error);
 	txn->action = plan->action;
 	if (r == 0)
 		r = copy_text(&txn->listener.unit, plan->listener.unit, error);
@@ -615,8 +607,8 @@ static int fill_from_done(struct txn *txn, const struct txn *done, const struct 
 	if (r == 0 && edited && !options->force)
 		r = error_set(error, -ESTALE, "roll back", edited,
 			      "it was edited since %s; --force overwrites it", done->id);
-	if (r == 0)
-		r = copy_list(&done->folders, &txn->folders_left, error);
+	if (r == 0 && strlist_add_all(&txn->folders_left, &done->folders) < 0)
+		r = error_set_oom(error);
 	if (r == 0)
 		r = expect_return(txn, done, facts, error);
 	if (r < 0)

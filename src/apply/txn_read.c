@@ -303,9 +303,7 @@ static int read_xattr(struct node *node, const json_t *value, struct xattr *xatt
 	return r;
 }
 
-/* An array, and zeroed room for what its elements are read into. */
-static int get_array(const struct node *node, const char *name, size_t element_size,
-		     const json_t **ret, void *ret_room)
+static int get_list(const struct node *node, const char *name, const json_t **ret)
 {
 	const json_t *value = NULL;
 	int r = get(node, name, &value);
@@ -314,6 +312,19 @@ static int get_array(const struct node *node, const char *name, size_t element_s
 		return r;
 	if (!json_is_array(value))
 		return bad(node, name, "is no array");
+	*ret = value;
+	return 0;
+}
+
+/* An array, and zeroed room for what its elements are read into. */
+static int get_array(const struct node *node, const char *name, size_t element_size,
+		     const json_t **ret, void *ret_room)
+{
+	const json_t *value = NULL;
+	int r = get_list(node, name, &value);
+
+	if (r < 0)
+		return r;
 	if (json_array_size(value)) {
 		void *room = calloc(json_array_size(value), element_size);
 		if (!room)
@@ -530,10 +541,8 @@ static int read_container(struct node *node, const json_t *value, struct txn_con
 static int get_containers(const struct node *node, const char *name, struct txn_containers *list)
 {
 	const json_t *array = NULL;
-	int r = get(node, name, &array);
+	int r = get_list(node, name, &array);
 
-	if (r == 0 && !json_is_array(array))
-		r = bad(node, name, "is no array");
 	for (size_t i = 0; r == 0 && i < json_array_size(array); i++) {
 		struct node child = child_of(node, name, i);
 
@@ -545,10 +554,8 @@ static int get_containers(const struct node *node, const char *name, struct txn_
 static int get_folders(const struct node *node, const char *name, struct strlist *ret)
 {
 	const json_t *array = NULL;
-	int r = get(node, name, &array);
+	int r = get_list(node, name, &array);
 
-	if (r == 0 && !json_is_array(array))
-		r = bad(node, name, "is no array");
 	for (size_t i = 0; r == 0 && i < json_array_size(array); i++) {
 		struct node child = child_of(node, name, i);
 		cleanup_free char *path = NULL;

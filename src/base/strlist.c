@@ -38,6 +38,14 @@ int strlist_add(struct strlist *list, const char *string)
 	return strlist_take(list, strdup(string));
 }
 
+int strlist_add_all(struct strlist *list, const struct strlist *others)
+{
+	for (size_t i = 0; i < others->count; i++)
+		if (strlist_add(list, others->items[i]) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
 int strlist_add_bytes(struct strlist *list, const char *bytes, size_t length)
 {
 	return strlist_take(list, strndup(bytes, length));

@@ -415,9 +415,8 @@ int plan_unit_files(const struct facts *facts, const struct unitedit *edit, stru
 		const struct text_file *before = &facts->unit.environment_files[edited->index].file;
 		r = plan_add_text(plan, before->path, before, &edited->text, NULL, error);
 	}
-	for (size_t i = 0; r == 0 && i < edit->words.count; i++)
-		if (strlist_add(&plan->command_line, edit->words.items[i]) < 0)
-			r = error_set_oom(error);
+	if (r == 0 && strlist_add_all(&plan->command_line, &edit->words) < 0)
+		r = error_set_oom(error);
 	return r;
 }
 

@@ -69,14 +69,6 @@ static int read_words(const struct rehearsal_question *question, struct words *w
 	return r;
 }
 
-static int copy_list(const struct strlist *from, struct strlist *to, struct error *error)
-{
-	for (size_t i = 0; i < from->count; i++)
-		if (strlist_add(to, from->items[i]) < 0)
-			return error_set_oom(error);
-	return 0;
-}
-
 static int read_after(struct draft *draft, struct error *error)
 {
 	const struct rehearsal_question *question = draft->question;
@@ -84,8 +76,9 @@ static int read_after(struct draft *draft, struct error *error)
 
 	after->version = question->configuration->version;
 	int r = read_words(question, &after->words, error);
-	if (r == 0)
-		r = copy_list(&question->configuration->environment, &after->environment, error);
+	if (r == 0 &&
+	    strlist_add_all(&after->environment, &question->configuration->environment) < 0)
+		r = error_set_oom(error);
 	if (r == 0)
 		r = flags_parse(&after->words, after->version, &after->flags, error);
 	if (r == 0)

@@ -583,9 +583,8 @@ static int edit_variables(struct work *work, struct error *error)
 	cleanup_strlist struct strlist names = {.items = NULL};
 	int r = 0;
 
-	for (size_t i = 0; i < work->configuration->environment.count; i++)
-		if (strlist_add(&work->environment, work->configuration->environment.items[i]) < 0)
-			return error_set_oom(error);
+	if (strlist_add_all(&work->environment, &work->configuration->environment) < 0)
+		return error_set_oom(error);
 	for (size_t i = 0; r == 0 && i < words->count; i++) {
 		const char *name = words->items[i].variable;
 		bool touched = work->changes[i].gone || work->changes[i].text;

@@ -64,9 +64,8 @@ static void unset(const struct unit_facts *unit, struct strlist *list)
 
 int unit_environment(const struct unit_facts *unit, struct strlist *ret, struct error *error)
 {
-	for (size_t i = 0; i < unit->environment.count; i++)
-		if (strlist_add(ret, unit->environment.items[i]) < 0)
-			return error_set_oom(error);
+	if (strlist_add_all(ret, &unit->environment) < 0)
+		return error_set_oom(error);
 	int r = add_files(unit, ret, error);
 	if (r == 0 && unit_systemd_version(unit) < SYSTEMD_UNSETS_LATE)
 		unset(unit, ret);

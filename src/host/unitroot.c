@@ -310,10 +310,8 @@ static int take_commands(struct unit_facts *facts, struct unitfile *file, struct
 	}
 	const struct exec_command *last =
 		facts->command_count ? &facts->commands[facts->command_count - 1] : NULL;
-	for (size_t i = 0; last && i < last->argv.count; i++)
-		if (strlist_add(&facts->exec_start, last->argv.items[i]) < 0)
-			return error_set_oom(error);
-	return 0;
+	return last && strlist_add_all(&facts->exec_start, &last->argv) < 0 ? error_set_oom(error)
+									    : 0;
 }
 
 static void take_list(struct strlist *to, struct strlist *from)

@@ -86,13 +86,8 @@ int main(void)
 		what_is_not_there_is_fine,
 		a_link_goes_and_not_what_it_leads_to,
 		what_is_mounted_stays,
+		NULL,
 	};
-	Suite *suite = suite_create("tree");
-	TCase *tcase = tcase_create("tree");
 
-	tcase_add_checked_fixture(tcase, tree_setup, tree_teardown);
-	for (size_t i = 0; i < array_size(tests); i++)
-		tcase_add_test(tcase, tests[i]);
-	suite_add_tcase(suite, tcase);
-	return test_run(suite);
+	return tree_main("tree", tests);
 }
