@@ -26,6 +26,9 @@ int strlist_add_all(struct strlist *list, const struct strlist *others);
 /* Appends the string itself, which the list then owns; on failure it is freed. */
 int strlist_take(struct strlist *list, char *string);
 
+/* The same strings in the same order. */
+bool strlist_equal(const struct strlist *a, const struct strlist *b);
+
 bool strlist_contains(const struct strlist *list, const char *string);
 
 /* Sorts by byte value. */

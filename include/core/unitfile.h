@@ -31,7 +31,8 @@ struct unit_command {
 	struct exec_command exec;
 	/* The words as they are written, quotes, escapes, specifiers and all. The first is the
 	 * program with its prefixes; with "@" the second is argv[0], so that raw has one more than
-	 * argv. Joined by spaces they mean the same command. */
+	 * argv. Joined by spaces they mean the same command, where the last of them does not end
+	 * with an escaped space. */
 	struct strlist raw;
 	char *path; /* of the file it stands in */
 };

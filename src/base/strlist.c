@@ -62,6 +62,15 @@ int strlist_addf(struct strlist *list, const char *format, ...)
 	return strlist_take(list, strbuf_finish(&buffer));
 }
 
+bool strlist_equal(const struct strlist *a, const struct strlist *b)
+{
+	bool same = a->count == b->count;
+
+	for (size_t i = 0; same && i < a->count; i++)
+		same = strcmp(a->items[i], b->items[i]) == 0;
+	return same;
+}
+
 bool strlist_contains(const struct strlist *list, const char *string)
 {
 	for (size_t i = 0; i < list->count; i++)

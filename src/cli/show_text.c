@@ -359,16 +359,6 @@ static void show_listener(const struct paper *paper, const struct daemon_change 
 	paper_wrap(paper, 2, 0, text.data ? text.data : "");
 }
 
-static bool same_names(const struct strlist *a, const struct strlist *b)
-{
-	if (a->count != b->count)
-		return false;
-	for (size_t i = 0; i < a->count; i++)
-		if (strcmp(a->items[i], b->items[i]) != 0)
-			return false;
-	return true;
-}
-
 /* A restart with none of them running. */
 static void add_stops(struct strbuf *text, const char *unit, const struct daemon_change *change)
 {
@@ -379,7 +369,7 @@ static void add_stops(struct strbuf *text, const char *unit, const struct daemon
 	} else {
 		(void)strbuf_addf(text, "%s is restarted", unit);
 	}
-	if (same_names(change->stopped, change->started)) {
+	if (strlist_equal(change->stopped, change->started)) {
 		(void)strbuf_adds(text, ", and the same containers are started again, in the order "
 					"in which they had been.");
 	} else if (change->started->count) {

@@ -193,6 +193,13 @@ static int add_quoted(struct strlist *raw, const char *word, const char *doubled
 	return strlist_take(raw, strbuf_finish(&quoted));
 }
 
+/* Whether a word can be the last of its line as it is written: systemd takes the space at the end
+ * of a line away, and the backslash that stood before it would join the next line to this one. */
+static bool can_stand_last(const char *raw)
+{
+	return *raw && !strchr(" \t\r\n", raw[strlen(raw) - 1]);
+}
+
 /* The words of a command as they can be written again: as they stand in the files where these say
  * what systemd has, else quoted. *ret_extra is how many words stand before that of argv[0]. */
 static int raw_words(const struct unitfile *file, const struct exec_command *command, size_t index,
@@ -203,13 +210,13 @@ static int raw_words(const struct unitfile *file, const struct exec_command *com
 	size_t extra = written ? written->raw.count - written->exec.argv.count : own_argv0;
 	int r = 0;
 
-	if (written)
+	if (written && can_stand_last(written->raw.items[0]))
 		r = strlist_add(ret, written->raw.items[0]);
 	else
 		r = add_prefixed_program(command, own_argv0, ret);
 	for (size_t i = extra ? 0 : 1; r == 0 && i < command->argv.count; i++) {
-		bool same =
-			written && strcmp(written->exec.argv.items[i], command->argv.items[i]) == 0;
+		bool same = written && can_stand_last(written->raw.items[i + extra]) &&
+			    strcmp(written->exec.argv.items[i], command->argv.items[i]) == 0;
 		r = same ? strlist_add(ret, written->raw.items[i + extra])
 			 : add_quoted(ret, command->argv.items[i], "%");
 	}
@@ -744,16 +751,39 @@ static int state_all(struct work *work, struct error *error)
 /* --- all together --------------------------------------------------------------------------------
  */
 
+/* Whether the drop-in's own text gives the program these words, read as systemd reads it. */
+static int read_back(const struct work *work, bool *ret_same, struct error *error)
+{
+	const struct unit_specifiers specifiers = {.unit = unit_name(work->unit)};
+	cleanup_unitfile struct unitfile file = {.commands = NULL};
+	cleanup_strbuf struct strbuf text = STRBUF_EMPTY;
+	struct error ignored = ERROR_NONE;
+
+	int r = unitedit_dropin_text(work->edit, &text, error);
+	if (r < 0)
+		return r;
+	const struct unit_text dropin = {DROPIN_NAME, text.data, text.length};
+	r = unitfile_parse(&dropin, 1, &specifiers, &file, &ignored);
+	if (r == -ENOMEM)
+		return error_set_oom(error);
+	*ret_same = r == 0 && file.command_count &&
+		    strlist_equal(&file.commands[file.command_count - 1].exec.argv, &work->argv);
+	return 0;
+}
+
 /* What systemd will make of it must be what is wanted, and nothing else. */
 static int check_result(struct work *work, struct error *error)
 {
 	const struct strlist *expected = &work->edit->words;
 	cleanup_words struct words words = {.items = NULL};
+	bool same = true;
 
-	int r = unit_expand(work->unit, &work->argv, &work->environment, &words, error);
+	int r = work->exec_changes ? read_back(work, &same, error) : 0;
+	if (r == 0)
+		r = unit_expand(work->unit, &work->argv, &work->environment, &words, error);
 	if (r < 0)
 		return r;
-	bool same = words.count == expected->count;
+	same = same && words.count == expected->count;
 	for (size_t i = 0; same && i < words.count; i++)
 		same = strcmp(words.items[i].text, expected->items[i]) == 0;
 	return same ? 0
