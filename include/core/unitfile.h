@@ -31,8 +31,8 @@ struct unit_command {
 	struct exec_command exec;
 	/* The words as they are written, quotes, escapes, specifiers and all. The first is the
 	 * program with its prefixes; with "@" the second is argv[0], so that raw has one more than
-	 * argv. Joined by spaces they mean the same command, where the last of them does not end
-	 * with an escaped space. */
+	 * argv. Joined by spaces they mean the same command, where none ends with an escaped space
+	 * or a lone backslash, which is possible at the end of a line. */
 	struct strlist raw;
 	char *path; /* of the file it stands in */
 };

@@ -193,11 +193,19 @@ static int add_quoted(struct strlist *raw, const char *word, const char *doubled
 	return strlist_take(raw, strbuf_finish(&quoted));
 }
 
-/* Whether a word can be the last of its line as it is written: systemd takes the space at the end
- * of a line away, and the backslash that stood before it would join the next line to this one. */
-static bool can_stand_last(const char *raw)
+/* Whether a word means the same at another place of another line. A lone backslash at the end takes
+ * in what comes after it, be it a word or a line; systemd takes the space away at the end of a
+ * line, also where a backslash stands before it. */
+static bool can_be_moved(const char *raw)
 {
-	return *raw && !strchr(" \t\r\n", raw[strlen(raw) - 1]);
+	size_t length = strlen(raw);
+	size_t backslashes = 0;
+
+	if (!length || strchr(" \t\r\n", raw[length - 1]))
+		return false;
+	while (backslashes < length && raw[length - 1 - backslashes] == '\\')
+		backslashes++;
+	return backslashes % 2 == 0;
 }
 
 /* The words of a command as they can be written again: as they stand in the files where these say
@@ -210,12 +218,12 @@ static int raw_words(const struct unitfile *file, const struct exec_command *com
 	size_t extra = written ? written->raw.count - written->exec.argv.count : own_argv0;
 	int r = 0;
 
-	if (written && can_stand_last(written->raw.items[0]))
+	if (written && can_be_moved(written->raw.items[0]))
 		r = strlist_add(ret, written->raw.items[0]);
 	else
 		r = add_prefixed_program(command, own_argv0, ret);
 	for (size_t i = extra ? 0 : 1; r == 0 && i < command->argv.count; i++) {
-		bool same = written && can_stand_last(written->raw.items[i + extra]) &&
+		bool same = written && can_be_moved(written->raw.items[i + extra]) &&
 			    strcmp(written->exec.argv.items[i], command->argv.items[i]) == 0;
 		r = same ? strlist_add(ret, written->raw.items[i + extra])
 			 : add_quoted(ret, command->argv.items[i], "%");

@@ -163,11 +163,16 @@ static bool load(struct facts *facts, const struct unit_text *texts, size_t coun
 
 static void draw_unit(struct strbuf *out)
 {
-	static const char *const words[] = {"$A",           "$B",
-					    "${A}",         "$UNSET",
-					    "--label=%n",   "'--label=d=$$x %%'",
-					    "-H fd://",     "\"--label=q=\\\"\"",
-					    "--label=e=\\ "};
+	static const char *const words[] = {"$A",
+					    "$B",
+					    "${A}",
+					    "$UNSET",
+					    "--label=%n",
+					    "'--label=d=$$x %%'",
+					    "-H fd://",
+					    "\"--label=q=\\\"\"",
+					    "--label=e=\\ ",
+					    "--label=f=\\ \n#"};
 
 	(void)strbuf_adds(out, "[Service]\nExecStart=");
 	(void)strbuf_adds(out, draw(6) ? "" : "-:");
