@@ -225,9 +225,10 @@ check-valgrind: $(UNIT_TESTS) ## unit tests under valgrind
 check-property: $(PROPERTIES) ## random documents and edits
 	@set -e; for test in $(PROPERTIES); do $$test --count $(PROPERTY_COUNT); done
 
-check-compilers: ## build with gcc and with clang, warnings are errors
-	+$(MAKE) --no-print-directory CC=gcc BUILD=$(BUILD)/gcc all
-	+$(MAKE) --no-print-directory CC=$(CLANG) BUILD=$(BUILD)/clang all
+# The one of the two that the program is built with anyway is not asked twice.
+check-compilers: $(PROGRAM) ## build with gcc and with clang, warnings are errors
+	+set -e; for compiler in $(filter-out $(CC),gcc $(CLANG)); do \
+	  $(MAKE) --no-print-directory CC=$$compiler BUILD=$(BUILD)/$$compiler all; done
 
 # Where no dockerd is but those that the tests start themselves.
 check-cli: $(PROGRAM) ## the program's own face: help, errors, exit statuses, bad input
@@ -289,7 +290,11 @@ shell: $(PROGRAM) ## a shell on a real host with this harden; SUITE=bookworm, tr
 	$(PYTHON) tests/host/host shell $(or $(SUITE),trixie)
 
 bench: $(PROGRAM) $(BUILD)/floor $(BUILD)/timer ## measure on a real host, as ratios
-	$(PYTHON) tests/bench/bench.py --build $(BUILD) --suite $(or $(SUITE),trixie)
+	$(PYTHON) tests/bench/bench.py --build $(BUILD) --suite $(or $(SUITE),trixie) \
+	  $(if $(DOCKER_BENCH),--docker-bench '$(DOCKER_BENCH)')
+
+numbers: ## put what `make bench` measured last into the README
+	contrib/bench-table $(BUILD)/bench.json README.md
 
 screen: $(PROGRAM) $(COMPLETIONS) ## take the picture of the README anew, on a real host
 	BUILD=$(BUILD) $(PYTHON) contrib/screen $(or $(SUITE),trixie) >$(BUILD)/screen.svg

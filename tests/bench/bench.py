@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import http.client
 import json
+import os
 import re
 import shutil
 import statistics
@@ -26,6 +27,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host"))
 
 from basetree import run_dir  # noqa: E402
 from hosts import Host, HostError  # noqa: E402
+from others import bench_others  # noqa: E402
+from report import Report, Times, measure  # noqa: E402
 from workload import (  # noqa: E402
     OUTSIDE,
     PORT,
@@ -37,32 +40,6 @@ from workload import (  # noqa: E402
 )
 
 
-class Times(list[float]):
-    """Milliseconds of each run of a command, and the most memory one took, in MiB."""
-
-    memory = 0.0
-
-
-def measure(host: Host, rounds: int, *commands: str) -> list[Times]:
-    """Runs the commands in turn inside the host, where nsenter's own time does not count."""
-    done = host.run(["timer", str(rounds), *commands], timeout=600)
-    times = [Times() for _ in commands]
-    for line in done.stdout.splitlines():
-        index, took, status, memory = line.split()
-        if status != "0":
-            raise SystemExit(f"{commands[int(index)]} failed: {status}")
-        times[int(index)].append(float(took))
-        times[int(index)].memory = max(times[int(index)].memory, int(memory) / 1024)
-    return times
-
-
-def show(name: str, times: Times, base: float | None = None) -> float:
-    median = statistics.median(times)
-    ratio = "" if base is None else f"{median / base:6.2f} x"
-    print(f"  {name:<34}{median:8.2f}{min(times):8.2f}{max(times):8.2f}  {ratio}")
-    return median
-
-
 def round_trips(host: Host) -> tuple[int, int]:
     """How many messages go to the bus and how many requests to dockerd."""
     host.run("strace -f -y -e trace=sendmsg,sendto,connect -s 64 -o /root/trace harden --dry-run")
@@ -72,26 +49,31 @@ def round_trips(host: Host) -> tuple[int, int]:
     return bus, http
 
 
-def bench_time(host: Host) -> None:
-    print("\nTime of a plan, ms             median     min     max   of the floor")
+def bench_time(host: Host, report: Report) -> None:
+    report.title("Time of a plan", "of the floor")
     host.run("for i in 1 2 3 4 5; do harden --dry-run >/dev/null; floor >/dev/null; done")
     floor, plan, as_json = measure(
         host, 200, "floor", "harden --dry-run", "harden --dry-run --json"
     )
-    base = show("floor (links, /info, exits)", floor)
-    show("harden --dry-run", plan, base)
-    show("harden --dry-run --json", as_json, base)
+    base = report.times("floor (links, /info, exits)", floor, key="floor_ms")
+    report.times("harden --dry-run", plan, base, key="plan_ms")
+    report.times("harden --dry-run --json", as_json, base)
 
 
-def bench_memory(host: Host) -> None:
+def bench_memory(host: Host, report: Report) -> None:
     plan, floor = measure(host, 3, "harden --dry-run", "floor")
-    print(f"\nPeak memory of a plan   {plan.memory:.1f} MiB (floor {floor.memory:.1f} MiB)")
     bus, http = round_trips(host)
-    print(f"Messages sent           {bus} on the bus, {http} HTTP requests")
+    print("\nWhat a plan takes")
+    report.line(
+        "peak memory",
+        f"{plan.memory:.1f} MiB (floor {floor.memory:.1f} MiB)",
+        plan_mib=round(plan.memory, 1),
+    )
+    report.line("messages sent", f"{bus} on the bus, {http} HTTP requests", bus=bus, http=http)
 
 
-def bench_growth(host: Host) -> None:
-    print("\nA larger daemon.json           median     min     max   per byte, of the first")
+def bench_growth(host: Host, report: Report) -> None:
+    report.title("A larger daemon.json", "per byte, of the first")
     first: float | None = None
     for size in (1_000, 100_000, 1_000_000, 10_000_000):
         labels = [f"key{i}=value" for i in range(size // 18)]
@@ -105,10 +87,9 @@ def bench_growth(host: Host) -> None:
         # The smallest file costs too little to be a measure of anything.
         if first is None and size >= 100_000:
             first = per_byte
-        name = f"{len(text) / 1000:,.0f} kB"
-        show(name, times)
+        report.times(f"{len(text) / 1000:,.0f} kB", times)
         if first is not None:
-            print(f"  {'':<34}{per_byte * 1e6:8.2f} ms/MB{'':8}{per_byte / first:6.2f} x")
+            report.line("", f"{per_byte * 1e6:8.2f} ms/MB{'':12}{per_byte / first:6.2f} x")
 
 
 # --- apply, next to a bare restart
@@ -184,7 +165,13 @@ def toggle(host: Host, on: bool) -> dict[str, Any]:
     return answer
 
 
-def bench_downtime(host: Host) -> list[dict[str, Any]]:
+def pair_by_pair(report: Report, bare: Times, applied: Times, key: str) -> None:
+    """Each pair ran side by side, so what slows the machine for a while slows both."""
+    ratio = statistics.median(a / b for a, b in zip(applied, bare))
+    report.line("pair by pair", f"median {ratio:.2f} x, of {len(bare)}", **{key: round(ratio, 3)})
+
+
+def bench_downtime(host: Host, report: Report) -> list[dict[str, Any]]:
     """Bare restarts and applies in turn, each the same work for dockerd; returns the applies."""
     host.run("harden apply --yes", timeout=300)
     bare, applied = Times(), Times()
@@ -203,37 +190,40 @@ def bench_downtime(host: Host) -> list[dict[str, Any]]:
                 gap, answer = observe(host, lambda on=on: toggle(host, on))
                 applied.append(gap)
                 answers.append(answer)
-    print("\nTime without the API, ms        median     min     max   of the restart")
-    base = show("systemctl restart docker", bare)
-    show("harden apply --yes", applied, base)
-    show("  what harden says itself", Times(a["api_downtime_ms"] for a in answers), base)
-    ratios = sorted(a / b for a, b in zip(applied, bare))
-    print(f"  pair by pair: median {statistics.median(ratios):.2f} x, of {len(ratios)} pairs")
+    report.title("Time without the API", "of the restart")
+    base = report.times("systemctl restart docker", bare, key="restart_ms")
+    report.times("harden apply --yes", applied, base, key="apply_without_api_ms")
+    report.times("  what harden says itself", Times(a["api_downtime_ms"] for a in answers), base)
+    pair_by_pair(report, bare, applied, "downtime_ratio")
     return answers
 
 
-def bench_phases(answers: list[dict[str, Any]]) -> None:
-    print("\nTime of an apply, ms            median     min     max   of the whole")
-    whole = show("the whole", Times(answer["took_ms"] for answer in answers))
+def bench_phases(report: Report, answers: list[dict[str, Any]]) -> None:
+    report.title("Time of an apply", "of the whole")
+    whole = report.times(
+        "the whole", Times(answer["took_ms"] for answer in answers), key="apply_ms"
+    )
     rest = Times(answer["took_ms"] - sum(answer["phases_ms"].values()) for answer in answers)
-    show("plan, start-up and end", rest, whole)
+    report.times("plan, start-up and end", rest, whole)
     for phase in answers[0]["phases_ms"]:
         times = Times(answer["phases_ms"][phase] for answer in answers)
         if any(times):
-            show(phase, times, whole)
+            report.times(phase, times, whole)
     restart = statistics.median(answer["phases_ms"]["restart"] for answer in answers)
     rehearsals = [answer["rehearsal"] for answer in answers]
     if any(rehearsal["state"] != "passed" for rehearsal in rehearsals):
         raise SystemExit(f"rehearsals: {rehearsals}")
-    print("\nThe rehearsal, ms               median     min     max   of the restart")
-    show("all of it", Times(rehearsal["ms"] for rehearsal in rehearsals), restart)
-    show("  until its dockerd is ready", Times(r["start_ms"] for r in rehearsals), restart)
-    show("  a canary in it", Times(r["canary"]["ms"] for r in rehearsals), restart)
+    report.title("The rehearsal", "of the restart")
+    report.times("all of it", Times(r["ms"] for r in rehearsals), restart, key="rehearsal_ms")
+    report.times("  until its dockerd is ready", Times(r["start_ms"] for r in rehearsals), restart)
+    report.times("  a canary in it", Times(r["canary"]["ms"] for r in rehearsals), restart)
     passed = [answer["canary"] for answer in answers if answer["canary"]["state"] == "passed"]
     if len(passed) != len(answers):
         raise SystemExit(f"canaries: {[answer['canary'] for answer in answers]}")
-    print("\nThe canary, ms                  median     min     max   of the restart")
-    show("import, run, read, remove", Times(canary["ms"] for canary in passed), restart)
+    report.title("The canary", "of the restart")
+    report.times(
+        "import, run, read, remove", Times(c["ms"] for c in passed), restart, key="canary_ms"
+    )
 
 
 # --- images
@@ -253,7 +243,7 @@ def make_image(folder: Path) -> None:
     (folder / "usr/sbin/useradd").touch(0o755)
 
 
-def bench_images(harden: Path) -> None:
+def bench_images(harden: Path, report: Report) -> None:
     """Small trees on this machine's own disk, one after the other; mostly its fsync() is measured."""
     planned, applied = Times(), Times()
     with tempfile.TemporaryDirectory(dir=run_dir()) as name:
@@ -271,9 +261,9 @@ def bench_images(harden: Path) -> None:
             if not json.loads((tree / "etc/docker/daemon.json").read_bytes())["live-restore"]:
                 raise SystemExit(f"{tree} is not hardened")
             shutil.rmtree(tree)
-    print(f"\nTime of each of {TREES} images, ms  median     min     max")
-    show("harden --root DIR plan", planned)
-    show("harden --root DIR apply --yes", applied)
+    report.title(f"Time of each of {TREES} images")
+    report.times("harden --root DIR plan", planned, key="image_plan_ms")
+    report.times("harden --root DIR apply --yes", applied, key="image_apply_ms")
 
 
 # --- what those notice who talk to containers
@@ -299,7 +289,7 @@ class Probes:
         return direct.finish(), published.finish()
 
 
-def bench_published_port(host: Host) -> None:
+def bench_published_port(host: Host, report: Report) -> None:
     """live-restore is on for both, and both are the same work for dockerd."""
     host.reset_docker()
     address = start_server(host, "server")
@@ -322,14 +312,14 @@ def bench_published_port(host: Host) -> None:
             gaps.append(published["gap_ms"])
             lost[name] += direct["failed"]
             tried[name] += direct["tried"]
-    print("\nA published port's gap, ms      median     min     max   of the restart")
-    base = show("systemctl restart docker", bare)
-    show("harden apply --yes", applied, base)
-    ratios = [a / b for a, b in zip(applied, bare)]
-    print(f"  pair by pair: median {statistics.median(ratios):.2f} x, of {len(ratios)} pairs")
-    print("Connections lost to the container's own address")
+    report.title("A published port's gap", "of the restart")
+    base = report.times("systemctl restart docker", bare)
+    report.times("harden apply --yes", applied, base)
+    pair_by_pair(report, bare, applied, "port_gap_ratio")
+    print("\nConnections lost to the container's own address")
     for name, words in (("bare", "systemctl restart docker"), ("applied", "harden apply --yes")):
-        print(f"  {words:<34}{lost[name]:8} of {tried[name]}")
+        report.line(words, f"{lost[name]:8} of {tried[name]}")
+    report.values.update(connections_lost=lost["applied"], connections=tried["applied"])
     if lost["applied"]:
         raise SystemExit("apply: connections to the container's own address were lost")
 
@@ -338,11 +328,11 @@ def bench_published_port(host: Host) -> None:
 LIST = "/containers/json?all=1"
 
 
-def bench_containers(host: Host) -> None:
+def bench_containers(host: Host, report: Report) -> None:
     """A plan has dockerd list the containers, and reads what each was created with."""
     host.reset_docker()
     host.import_image()
-    print("\nA plan with containers, ms      median     min     max   of the floor")
+    report.title("A plan with containers", "of the floor")
     first: list[float] = []
     before = 0
     for count in (0, 50, 200):
@@ -356,35 +346,43 @@ def bench_containers(host: Host) -> None:
         host.run("for i in 1 2 3 4 5; do harden --dry-run >/dev/null; floor >/dev/null; done")
         commands = ("floor", f"floor /info {LIST}", "harden --dry-run")
         floor, listing, plan = measure(host, 100, *commands)
-        base = show(f"floor, {count} containers", floor)
+        base = report.times(f"floor, {count} containers", floor)
         medians = [
-            show("  the same, and lists them", listing, base),
-            show(f"harden --dry-run, {count} containers", plan, base),
+            report.times("  the same, and lists them", listing, base),
+            report.times(f"harden --dry-run, {count} containers", plan, base),
         ]
         first = first or medians
         if count:
             each = [(now - then) / count for now, then in zip(medians, first)]
-            print(f"  {'per container':<34}{each[1]:8.3f}{'':8}(of it in the list {each[0]:.3f})")
+            report.line(
+                "per container",
+                f"{each[1]:8.3f}{'':8}(of it in the list {each[0]:.3f})",
+                per_container_ms=round(each[1], 3),
+            )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--suite", default="trixie")
     parser.add_argument("--build", default="build", type=Path)
+    parser.add_argument("--docker-bench", type=Path, help="a checkout of docker-bench-security")
     arguments = parser.parse_args()
     with Host.boot(arguments.suite) as host:
         host.install(arguments.build)
         for name in ("floor", "timer"):
             shutil.copy(arguments.build / name, host.path(f"/usr/sbin/{name}"))
         time.sleep(2)
-        print(f"{host.suite}, dockerd {host.version}, on {time.strftime('%Y-%m-%d')}")
-        bench_time(host)
-        bench_memory(host)
-        bench_growth(host)
-        bench_phases(bench_downtime(host))
-        bench_published_port(host)
-        bench_containers(host)
-    bench_images(arguments.build.resolve() / "harden")
+        report = Report({"suite": host.suite, "dockerd": host.version, "cores": str(os.cpu_count())})
+        print(f"{host.suite}, dockerd {host.version}, on {report.values['on']}")
+        bench_time(host, report)
+        bench_memory(host, report)
+        bench_others(host, report, arguments.docker_bench)
+        bench_growth(host, report)
+        bench_phases(report, bench_downtime(host, report))
+        bench_published_port(host, report)
+        bench_containers(host, report)
+    bench_images(arguments.build.resolve() / "harden", report)
+    report.write(arguments.build / "bench.json")
 
 
 if __name__ == "__main__":
