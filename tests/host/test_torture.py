@@ -90,6 +90,7 @@ def test_the_power_goes(
     torture(victim, capsys, OTHER[victim.scenario], "power", settings)
 
 
+@pytest.mark.spread("victim", list(SCENARIOS))
 def test_a_missing_sync_is_noticed(victim: Victim, stepper: Path) -> None:
     """The power cuts can tell: with a harden whose syncs do nothing, they find something."""
     sweep = Sweep(victim.host.suite, victim.scenario, OTHER[victim.scenario], "power")
