@@ -291,7 +291,7 @@ shell: $(PROGRAM) ## a shell on a real host with this harden; SUITE=bookworm, tr
 
 bench: $(PROGRAM) $(BUILD)/floor $(BUILD)/timer ## measure on a real host, as ratios
 	$(PYTHON) tests/bench/bench.py --build $(BUILD) --suite $(or $(SUITE),trixie) \
-	  $(if $(DOCKER_BENCH),--docker-bench '$(DOCKER_BENCH)')
+	  $(if $(DOCKER_BENCH),--docker-bench '$(DOCKER_BENCH)') $(if $(ANSIBLE),--ansible)
 
 numbers: ## put what `make bench` measured last into the README
 	contrib/bench-table $(BUILD)/bench.json README.md

@@ -2,6 +2,7 @@
 
     make bench                  on trixie
     make bench SUITE=sid
+    make bench DOCKER_BENCH=DIR ANSIBLE=yes     with docker-bench-security and an Ansible play beside it
 """
 
 from __future__ import annotations
@@ -366,17 +367,18 @@ def main() -> None:
     parser.add_argument("--suite", default="trixie")
     parser.add_argument("--build", default="build", type=Path)
     parser.add_argument("--docker-bench", type=Path, help="a checkout of docker-bench-security")
+    parser.add_argument("--ansible", action="store_true", help="on a host that has Ansible")
     arguments = parser.parse_args()
-    with Host.boot(arguments.suite) as host:
+    with Host.boot(("fleet-" if arguments.ansible else "") + arguments.suite) as host:
         host.install(arguments.build)
         for name in ("floor", "timer"):
             shutil.copy(arguments.build / name, host.path(f"/usr/sbin/{name}"))
         time.sleep(2)
-        report = Report({"suite": host.suite, "dockerd": host.version, "cores": str(os.cpu_count())})
-        print(f"{host.suite}, dockerd {host.version}, on {report.values['on']}")
+        report = Report({"suite": arguments.suite, "dockerd": host.version, "cores": str(os.cpu_count())})
+        print(f"{arguments.suite}, dockerd {host.version}, on {report.values['on']}")
         bench_time(host, report)
         bench_memory(host, report)
-        bench_others(host, report, arguments.docker_bench)
+        bench_others(host, report, arguments.docker_bench, arguments.ansible)
         bench_growth(host, report)
         bench_phases(report, bench_downtime(host, report))
         bench_published_port(host, report)
