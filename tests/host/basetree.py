@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,9 @@ HERE = Path(__file__).resolve().parent
 
 # To be raised whenever prepare() below changes what ends up in a base.
 RECIPE_VERSION = 3
+
+# The same for extend(), which makes a base from another one.
+EXTENSION_VERSION = 1
 
 COMMON_PACKAGES = (
     "systemd",
@@ -54,6 +57,10 @@ COMMON_PACKAGES = (
 BB_TAR = "usr/local/share/bb.tar"
 
 
+def _digest(*what: object) -> str:
+    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:12]
+
+
 @dataclass(frozen=True)
 class Recipe:
     """One Debian suite and the Docker it is here for."""
@@ -64,8 +71,27 @@ class Recipe:
 
     @property
     def key(self) -> str:
-        wanted = json.dumps([RECIPE_VERSION, self.suite, self.packages])
-        return hashlib.sha256(wanted.encode()).hexdigest()[:12]
+        return _digest(RECIPE_VERSION, self.suite, self.packages)
+
+
+@dataclass(frozen=True)
+class Extension:
+    """A suite's base with more packages in it, under a name of its own.
+
+    The name must not begin with that of a suite and a dash: building a suite clears those away.
+    """
+
+    suite: str  # that name: what is booted is called a suite everywhere
+    base: Recipe
+    packages: tuple[str, ...]
+
+    @property
+    def docker(self) -> str:
+        return self.base.docker
+
+    @property
+    def key(self) -> str:
+        return _digest(EXTENSION_VERSION, self.base.key, self.packages)
 
 
 SUITES: dict[str, Recipe] = {
@@ -76,6 +102,22 @@ SUITES: dict[str, Recipe] = {
         Recipe("sid", "28.5", (*COMMON_PACKAGES, "docker-cli")),
     )
 }
+
+# What Ansible needs where it works, and itself on the one that plays the controller: the one of
+# Debian 12 is too old for the Python of sid.
+TARGET_PACKAGES = ("openssh-server", "sudo", "python3-apt")
+
+FLEET: dict[str, Extension] = {
+    extension.suite: extension
+    for extension in (
+        Extension("fleet-bookworm", SUITES["bookworm"], TARGET_PACKAGES),
+        Extension("fleet-trixie", SUITES["trixie"], (*TARGET_PACKAGES, "ansible-core")),
+        Extension("fleet-sid", SUITES["sid"], TARGET_PACKAGES),
+    )
+}
+
+# Everything that can be booted.
+BASES: dict[str, Recipe | Extension] = {**SUITES, **FLEET}
 
 
 def cache_dir() -> Path:
@@ -88,7 +130,7 @@ def run_dir() -> Path:
 
 
 def base_dir(suite: str) -> Path:
-    return cache_dir() / f"{suite}-{SUITES[suite].key}"
+    return cache_dir() / f"{suite}-{BASES[suite].key}"
 
 
 def base_tree(suite: str) -> Path:
@@ -272,16 +314,30 @@ def prepare(tree: Path) -> None:
 SHARED_FROM_BYTES = 1 << 20
 
 
-def split(base: Path) -> None:
-    """Move the big programs from the base's tree to its shared part, and note what they are."""
+# What a suite's base shares; all hosts made from it may then do what they like to the rest.
+PROGRAMS = ("usr/bin", "usr/sbin", "usr/lib")
+
+
+def split(
+    base: Path,
+    folders: Iterable[str] = PROGRAMS,
+    from_bytes: int = SHARED_FROM_BYTES,
+    linked: Container[str] = (),
+) -> None:
+    """Move the big programs from the base's tree to its shared part, and note what they are.
+
+    `linked` are those that this base has in common with the one it was made from.
+    """
     tree, shared = base / "tree", base / "shared"
     shared.mkdir()
-    for folder in ("usr/bin", "usr/sbin", "usr/lib"):
+    for folder in folders:
         for file in sorted((tree / folder).rglob("*")):
             info = file.lstat()
-            if not stat.S_ISREG(info.st_mode) or info.st_nlink > 1:
+            if not stat.S_ISREG(info.st_mode):
                 continue
-            if info.st_size >= SHARED_FROM_BYTES:
+            if info.st_nlink > 1 and str(file.relative_to(tree)) not in linked:
+                continue
+            if info.st_size >= from_bytes:
                 target = shared / file.relative_to(tree)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 file.rename(target)
@@ -319,8 +375,8 @@ def discard(suite: str) -> None:
             remove_tree(base_dir(suite))
 
 
-def copy(suite: str, target: Path) -> None:
-    """A tree of its own for a host."""
+def copy(suite: str, target: Path) -> list[str]:
+    """A tree of its own for a host; returns which of its files are shared."""
     base = base_dir(suite)
     with locked(suite, shared=True):
         subprocess.run(
@@ -328,13 +384,76 @@ def copy(suite: str, target: Path) -> None:
             check=True,
             stderr=subprocess.PIPE,
         )
-        for path in json.loads((base / "shared.json").read_text(encoding="utf-8")):
+        paths = list(json.loads((base / "shared.json").read_text(encoding="utf-8")))
+        for path in paths:
             os.link(base / "shared" / path, target / path)
+    return paths
+
+
+def _run_logged(suite: str, command: list[str]) -> None:
+    """Runs it with mounts of its own: a build that is killed leaves no /proc mounted in its tree."""
+    log = cache_dir() / f"{suite}.log"
+    with log.open("wb") as output:
+        done = subprocess.run(
+            [sys.executable, str(HERE / "sandbox.py"), *command],
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            # dpkg need not sync each file: the finished tree is synced once, in build().
+            env={
+                **os.environ,
+                **_apt_proxy(),
+                "LC_ALL": "C.UTF-8",
+                "DEBIAN_FRONTEND": "noninteractive",
+                "DPKG_FORCE": "unsafe-io",
+            },
+        )
+    if done.returncode != 0:
+        tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
+        raise RuntimeError(f"{command[0]} for {suite} failed; the end of {log}:\n{tail}")
+
+
+def bootstrap(recipe: Recipe, building: Path) -> None:
+    """A base from nothing."""
+    tree = building / "tree"
+    _run_logged(recipe.suite, _debootstrap_command(recipe, tree))
+    prepare(tree)
+    split(building)
+
+
+# This machine's apt: it knows the way to the mirror (proxies, certificates), the tree need not.
+EXTEND = """
+tree=$1; shift
+mount -t proc proc "$tree/proc"
+apt() {
+    apt-get -q -y -o Dir="$tree" -o Dir::Etc="$tree/etc/apt" -o Dir::Bin::dpkg=/usr/bin/dpkg \
+        -o Dir::State::status="$tree/var/lib/dpkg/status" -o DPkg::Chroot-Directory="$tree" \
+        -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Acquire::Languages=none "$@"
+}
+apt update
+apt install "$@"
+"""
+
+
+def extend(extension: Extension, building: Path) -> None:
+    """A base from another one. The services of its packages are started when it boots, no earlier."""
+    tree = building / "tree"
+    build(extension.base.suite)
+    linked = copy(extension.base.suite, tree)
+    sources = tree / "etc/apt/sources.list"
+    mirror = find_mirror()
+    if mirror is not None and mirror.trusted:
+        sources.write_text(sources.read_text().replace("deb ", "deb [trusted=yes] ", 1))
+    _run_logged(extension.suite, ["sh", "-euc", EXTEND, "extend", str(tree), *extension.packages])
+    prepare(tree)
+    # Thousands of small files come with Python, and no test of these hosts writes to them.
+    split(building, ("usr",), 0, linked)
 
 
 def build(suite: str, *, fresh: bool = False) -> Path:
     """The suite's base, built first if it is missing (or `fresh` is asked for)."""
-    recipe = SUITES[suite]
+    recipe = BASES[suite]
     target = base_dir(suite)
     if target.is_dir() and not fresh:
         return target
@@ -349,29 +468,10 @@ def build(suite: str, *, fresh: bool = False) -> Path:
                 remove_tree(leftover)
         building = cache_dir() / f"{suite}-{recipe.key}.building"
         building.mkdir()
-        tree = building / "tree"
-        log = cache_dir() / f"{suite}.log"
-        with log.open("wb") as output:
-            # Mounts of its own: a build that is killed leaves no /proc mounted in its tree.
-            done = subprocess.run(
-                [sys.executable, str(HERE / "sandbox.py"), *_debootstrap_command(recipe, tree)],
-                check=False,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                # dpkg need not sync each file: the finished tree is synced once, below.
-                env={
-                    **os.environ,
-                    **_apt_proxy(),
-                    "LC_ALL": "C.UTF-8",
-                    "DPKG_FORCE": "unsafe-io",
-                },
-            )
-        if done.returncode != 0:
-            tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
-            raise RuntimeError(f"debootstrap of {suite} failed; the end of {log}:\n{tail}")
-        prepare(tree)
-        split(building)
+        if isinstance(recipe, Extension):
+            extend(recipe, building)
+        else:
+            bootstrap(recipe, building)
         if target.is_dir():
             remove_tree(target)
         subprocess.run(["sync", "--file-system", str(building)], check=True)

@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 
 import basetree
 import keeper as keeper_module
-from basetree import SUITES, base_dir, run_dir
+from basetree import BASES, SUITES, base_dir, run_dir
 from sandbox import CGROUP_ROOT
 
 HERE = Path(__file__).resolve().parent
@@ -290,8 +290,8 @@ class Host:
         `prepare` is a command that is run outside on the host's tree before its first boot; {} in
         its words stands for the tree.
         """
-        if suite not in SUITES:
-            raise HostError(f"no suite {suite!r}; there are {', '.join(SUITES)}")
+        if suite not in BASES:
+            raise HostError(f"no suite {suite!r}; there are {', '.join(BASES)}")
         basetree.build(suite)
         if not _swept.is_set():
             _swept.set()

@@ -358,6 +358,13 @@ def test_a_changed_recipe_has_another_key() -> None:
     other = basetree.Recipe("sid", "28.5", (*recipe.packages, "nano"))
     assert other.key != recipe.key
     assert json.dumps(recipe.key)
+    more = [basetree.Extension("more-sid", base, ("nano",)) for base in (recipe, other)]
+    assert more[0].key != more[1].key
+
+
+def test_no_base_is_cleared_away_with_a_suite() -> None:
+    for suite in basetree.SUITES:
+        assert not any(name.startswith(f"{suite}-") for name in basetree.BASES)
 
 
 def test_a_write_into_a_shared_program_is_noticed(
