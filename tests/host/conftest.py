@@ -34,12 +34,21 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "spread(name): the cases of this parameter are spread over the suites"
     )
+    config.addinivalue_line(
+        "markers", "along_with(suite): has hosts of its own, and is run once, along with this suite"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A long table is tried once over the three suites; each case on each of them takes too long."""
+    """A long table is tried once over the three suites; each case on each of them takes too long.
+
+    What has hosts of its own is not run three times.
+    """
     left = []
     for item in items:
+        alone = item.get_closest_marker("along_with")
+        if alone is not None and alone.args[0] not in chosen_suites(config):
+            left.append(item)
         mark = item.get_closest_marker("spread")
         if mark is None or not isinstance(item, pytest.Function):
             continue
