@@ -13,6 +13,11 @@
 #include "core/facts.h"
 #include "core/plan.h"
 
+/* To be called before anything is opened. Where stdin, stdout or stderr is closed, the next file or
+ * socket would get its number, and messages would go into the lock or onto the bus. False where
+ * that cannot be helped, because there is no /dev/null. */
+bool output_reserve_streams(void);
+
 /* Writes all of it to stdout; false when that fails (a full disk, a closed pipe), which has then
  * been said on stderr. */
 bool output_text(const char *text, size_t length);

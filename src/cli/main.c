@@ -124,6 +124,8 @@ int main(int argc, char **argv)
 	cleanup_options struct options options = {.profile = NULL};
 	struct error error = ERROR_NONE;
 
+	if (!output_reserve_streams())
+		return EXIT_TROUBLE;
 	memory_end_in_trouble();
 	/* A reader that goes away is an error of the write, not the end of the program. */
 	(void)signal(SIGPIPE, SIG_IGN);

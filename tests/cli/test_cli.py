@@ -153,6 +153,23 @@ def test_a_full_disk_behind_stdout_is_an_error() -> None:
     assert "No space left" in done.stderr
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_no_file_takes_the_place_of_a_closed_stream(tmp_path: Path, closed: str) -> None:
+    """What is printed would go into it."""
+    trace = tmp_path / "trace"
+    program = f"exec {HARDEN} plan --docker-version 28.5 {closed}"
+    subprocess.run(
+        ["strace", "-o", str(trace), "-e", "trace=openat,socket,dup", "sh", "-c", program],
+        capture_output=True, check=False, stdin=subprocess.DEVNULL,
+    )
+    # The loader comes before the program.
+    opened = [line for line in trace.read_text().splitlines() if ".so" not in line]
+    taken = [line for line in opened if re.search(r"= [012]$", line)]
+    assert len(taken) == closed.count("&-")
+    assert all("/dev/null" in line for line in taken), taken
+    assert len(opened) > len(taken) + 2
+
+
 # --- a profile with a mistake
 
 
