@@ -141,6 +141,49 @@ static bool is_key(const char *text, size_t length, size_t after)
 	return after < length && text[after] == ':';
 }
 
+/* What a literal with escapes in it spells, for the name and the URL of a secret may be written
+ * with them ("tok\u0065n"). *ret stays NULL where it has none, or is broken. */
+static int decode(const char *literal, size_t length, json_t **ret)
+{
+	json_error_t error;
+
+	if (!memchr(literal, '\\', length))
+		return 0;
+	*ret = json_loadb(literal, length, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
+	return !*ret && json_error_code(&error) == json_error_out_of_memory ? -ENOMEM : 0;
+}
+
+static int key_literal_is_secret(const char *literal, size_t length, bool *ret)
+{
+	json_auto_t *key = NULL;
+	int r = decode(literal, length, &key);
+
+	*ret = key ? key_is_secret(json_string_value(key), json_string_length(key))
+		   : key_is_secret(literal, length);
+	return r;
+}
+
+/* Appends the literal with what is secret in it masked: in its own spelling, as far as that hides
+ * all that is to be hidden. */
+static int mask_literal(struct strbuf *out, const char *literal, size_t length)
+{
+	cleanup_strbuf struct strbuf spelled = STRBUF_EMPTY;
+	json_auto_t *value = NULL;
+	json_auto_t *shown = NULL;
+
+	int r = mask_string(&spelled, literal, length, false);
+	if (r == 0)
+		r = decode(literal, length, &value);
+	if (r < 0 || !value)
+		return r < 0 ? r : strbuf_add(out, spelled.data, spelled.length);
+	json_auto_t *masked = mask_json_string(NULL, value);
+	shown = json_loadb(spelled.data, spelled.length, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+	if (masked && json_equal(masked, shown))
+		return strbuf_add(out, spelled.data, spelled.length);
+	cleanup_free char *text = masked ? json_dumps(masked, JSON_ENCODE_ANY) : NULL;
+	return text ? strbuf_adds(out, text) : -ENOMEM;
+}
+
 int mask_text(struct strbuf *out, const char *text, size_t length)
 {
 	bool secret = false; /* the last key seen holds a secret */
@@ -154,18 +197,20 @@ int mask_text(struct strbuf *out, const char *text, size_t length)
 			break;
 
 		size_t end = literal_end(text, length, start);
-		(void)strbuf_addc(out, '"');
+		size_t whole = end - start + (end < length && text[end] == '"');
+		int r = 0;
 		if (is_key(text, length, end + 1)) {
-			secret = key_is_secret(text + start + 1, end - start - 1);
-			(void)strbuf_add(out, text + start + 1, end - start - 1);
+			r = key_literal_is_secret(text + start, whole, &secret);
+			(void)strbuf_add(out, text + start, whole);
+		} else if (secret && end - start > 1) {
+			(void)strbuf_adds(out, "\"" MASKED);
+			(void)strbuf_adds(out, whole > end - start ? "\"" : "");
 		} else {
-			(void)mask_string(out, text + start + 1, end - start - 1, secret);
+			r = mask_literal(out, text + start, whole);
 		}
-		i = end;
-		if (i < length && text[i] == '"') {
-			(void)strbuf_addc(out, '"');
-			i++;
-		}
+		if (r < 0)
+			return r;
+		i = start + whole;
 	}
 	return out->failed ? -ENOMEM : 0;
 }

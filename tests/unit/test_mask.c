@@ -27,6 +27,11 @@ START_TEST(test_text)
 		{"{\"q\": \"a\\\"b\", \"token\": \"x\\\"y\"}",
 		 "{\"q\": \"a\\\"b\", \"token\": \"xxxxx\"}"},
 		{"{\"token\": \"unterminated", "{\"token\": \"xxxxx"},
+		{"{\"splunk-tok\\u0065n\": \"abc\"}", "{\"splunk-tok\\u0065n\": \"xxxxx\"}"},
+		{"[\"\\u0061 http:\\u002f/u:pw@h\"]", "[\"a http://u:xxxxx@h\"]"},
+		{"[\"http://u:p\\u0077@h\"]", "[\"http://u:xxxxx@h\"]"},
+		{"[\"\\u0061 http://u:pw@h\"]", "[\"\\u0061 http://u:xxxxx@h\"]"},
+		{"{\"token\": \"\"}", "{\"token\": \"\"}"},
 	};
 
 	for (size_t i = 0; i < array_size(cases); i++) {
