@@ -102,7 +102,8 @@ static int read_word(char *word, struct canary_facts *facts, json_t *limits)
 {
 	char *value = strchr(word, '=');
 
-	if (!value)
+	/* Others are no words of the canary's, and JSON cannot hold them. */
+	if (!value || !utf8_is_valid(word, strlen(word), NULL))
 		return 0;
 	*value++ = '\0';
 	if (strcmp(word, "no_new_privs") == 0) {

@@ -149,6 +149,21 @@ START_TEST(no_limits_given_is_none_and_not_unknown)
 }
 END_TEST
 
+/* What came through a broken connection is no reason to give up. */
+START_TEST(a_spoilt_word_is_passed_over)
+{
+	struct strbuf stream = STRBUF_EMPTY;
+
+	add_frame(&stream, 1, "harden-canary \xffile=1:2 uid_map=\xff seccomp=2 nofile=5:6\n");
+	struct canary_facts facts = read_stream(&stream, GIVEN);
+	ck_assert_int_eq(facts.seccomp, YES);
+	ck_assert_ptr_null(facts.uid_map);
+	ck_assert_uint_eq(json_object_size(facts.limits), 1);
+	canary_facts_done(&facts);
+	strbuf_done(&stream);
+}
+END_TEST
+
 static void check_unknown(const struct strbuf *stream)
 {
 	struct canary_facts facts = read_stream(stream, GIVEN);
@@ -292,6 +307,7 @@ int main(void)
 		a_name_alone_is_no_canary,
 		a_report_is_read_across_frames,
 		no_limits_given_is_none_and_not_unknown,
+		a_spoilt_word_is_passed_over,
 		what_is_no_report_tells_nothing,
 		what_it_saw_is_in_force,
 		NULL,
