@@ -100,7 +100,8 @@ static bool names_key(const char *sentence, const char *key)
 {
 	size_t length = strlen(key);
 
-	for (const char *at = sentence; (at = strstr(at, key)); at++) {
+	/* An empty one is found everywhere, behind the end, too. */
+	for (const char *at = sentence; length && (at = strstr(at, key)); at++) {
 		bool flag = at - sentence >= 2 && at[-1] == '-' && at[-2] == '-';
 		bool begins = at == sentence || flag || !is_part_of_name(at[-1]);
 		if (begins && !is_part_of_name(at[length]))

@@ -341,6 +341,8 @@ START_TEST(cause_is_told)
 		 "{\"debug\": true, \"nonsense\": 1}", "nonsense"},
 		{"something else went wrong", "{\"debug\": true}", NULL},
 		{"a suicide of no-icc", "{\"icc\": false}", NULL},
+		{"a key without a name is none", "{\"\": 1}", NULL},
+		{"ends with icc", "{\"\": 1, \"icc\": false}", "icc"},
 	};
 
 	for (size_t i = 0; i < array_size(causes); i++) {
