@@ -21,9 +21,12 @@ bashdir = $(datadir)/bash-completion/completions
 zshdir  = $(datadir)/zsh/$(if $(filter /usr,$(prefix)),vendor-completions,site-functions)
 fishdir = $(datadir)/fish/vendor_completions.d
 
-# How long each fuzzer runs in `make check`, and how many random documents the property test draws.
-FUZZ_SECONDS   ?= 20
+# How many random documents the property test draws.
 PROPERTY_COUNT ?= 100000
+# `make fuzz`: how long each target runs, how many at once, and which ones.
+TIME           ?= 60
+JOBS           ?= $(shell nproc)
+FUZZ           ?= $(patsubst fuzz_%,%,$(notdir $(FUZZERS)))
 # `make torture`: hosts side by side (they mostly wait), and more options, such as TORTURE='--mode power'.
 TORTURE_JOBS   ?= $(shell expr 2 \* $$(nproc))
 TORTURE        ?=
@@ -80,7 +83,8 @@ export HARDEN_TEST_DATA := $(CURDIR)/tests/data
 .SUFFIXES:
 .PHONY: all run help install uninstall deb clean format lint bench shell check check-unit \
         check-compilers check-sanitized check-valgrind check-property check-fuzz check-hosts \
-        check-lint check-cli check-package check-beside fuzzers torture screen
+        check-lint check-cli check-package check-beside fuzz fuzz-merge fuzz-afl fuzzers torture \
+        screen
 
 all: $(PROGRAM) $(COMPLETIONS) ## build the program
 
@@ -273,16 +277,49 @@ check-lint: ## format, clang-tidy, the direction of the rooms
 
 # Fuzzing -------------------------------------------------------------------------------------------
 
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(SOURCES) $(PROFILES) $(TEXTS) $(SHELLS) $(CANARY) Makefile
+# Compiled once for all of them. AFL++ has a compiler of its own, which instruments by itself.
+FUZZ_LINK       = -fsanitize=fuzzer
+FUZZ_INSTRUMENT = $(FUZZ_LINK)-no-link
+FUZZ_COMPILE = $(CLANG) $(CPPFLAGS_ALL) -std=gnu11 -g -O2 -fno-omit-frame-pointer \
+               -fsanitize=address,undefined -fno-sanitize-recover=all -MMD -MP
+FUZZ_LIBRARY := $(BUILD)/fuzz/libharden.a
+FUZZ_OBJECTS := $(SOURCES:src/%.c=$(BUILD)/fuzz/obj/%.o)
+FUZZ_TREE    := $(BUILD)/fuzz/tree
+
+$(BUILD)/fuzz/obj/core/builtin.o: $(PROFILES) $(TEXTS) $(SHELLS) $(CANARY)
+$(BUILD)/fuzz/obj/cli/main.o: CPPFLAGS += -Dmain=harden_main -Wno-missing-prototypes
+
+$(BUILD)/fuzz/obj/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
-	$(call say,FUZZ,$<)$(CLANG) $(CPPFLAGS_ALL) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
-	         -fno-sanitize-recover=all $< $(filter src/base/% src/core/% src/host/%,$(SOURCES)) \
-	         $(PKG_LIBS) -o $@
+	$(call say,FUZZ,$<)$(FUZZ_COMPILE) $(FUZZ_INSTRUMENT) -c $< -o $@
 
-fuzzers: $(FUZZERS)
+$(FUZZ_LIBRARY): $(FUZZ_OBJECTS)
+	@rm -f $@
+	$(call say,AR,$@)$(AR) rcs $@ $^
 
-check-fuzz: $(FUZZERS) ## fuzz every parser; FUZZ_SECONDS=20 each
-	tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)
+$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_LIBRARY) Makefile
+	$(call say,FUZZ,$<)$(FUZZ_COMPILE) $(FUZZ_LINK) $< $(FUZZ_LIBRARY) $(PKG_LIBS) -o $@
+
+$(FUZZ_TREE): tests/fuzz/tree.c $(FUZZ_LIBRARY) Makefile
+	$(call say,FUZZ,$<)$(FUZZ_COMPILE) $< $(FUZZ_LIBRARY) $(PKG_LIBS) -o $@
+
+fuzzers: $(FUZZERS) $(FUZZ_TREE)
+
+# The same inputs each time: a search for new ones is a toss of a coin, which is nothing for CI to wait for
+# and nothing that a change can be blamed for. That is `make fuzz`.
+check-fuzz: $(FUZZERS) $(FUZZ_TREE) ## replay what the fuzzers have found, and some inputs more
+	$(PYTHON) tests/fuzz/run check $(BUILD) $(patsubst fuzz_%,%,$(notdir $(FUZZERS))) tree
+
+fuzz: $(FUZZ:%=$(BUILD)/fuzz/fuzz_%) ## fuzz every parser; TIME=1h each, JOBS=2, FUZZ="plan units"
+	$(PYTHON) tests/fuzz/run fuzz $(BUILD) $(FUZZ) --time $(TIME) --jobs $(JOBS)
+
+fuzz-merge: $(FUZZ:%=$(BUILD)/fuzz/fuzz_%) ## keep what `make fuzz` has found that reaches something new
+	$(PYTHON) tests/fuzz/run merge $(BUILD) $(FUZZ)
+
+fuzz-afl: ## AFL++ on the whole program, as root; TIME=1h
+	+$(MAKE) --no-print-directory BUILD=$(BUILD)/afl CLANG=afl-clang-fast FUZZ_INSTRUMENT= \
+	         $(BUILD)/afl/fuzz/tree
+	$(PYTHON) tests/fuzz/run afl $(BUILD) --time $(TIME)
 
 # Daily work ----------------------------------------------------------------------------------------
 
@@ -321,4 +358,4 @@ help: ## this list
 	  sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r name text; do \
 	  printf '  %-16s %s\n' "$$name" "$$text"; done
 
--include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/unit/*.d $(BUILD)/property/*.d)
+-include $(wildcard $(addprefix $(BUILD)/,obj/*/*.d unit/*.d property/*.d fuzz/*.d fuzz/obj/*/*.d))
