@@ -16,6 +16,7 @@
 #include "core/check.h"
 #include "core/daemonjson.h"
 #include "core/jsontext.h"
+#include "core/mask.h"
 #include "core/plan.h"
 #include "core/rehearsal.h"
 #include "core/unitfile.h"
@@ -332,11 +333,63 @@ static int make_plan(const struct facts *facts, const struct options *options, s
 
 /* ---- what it shows ---- */
 
-static void check_document(json_t *document)
+/* Where this word stands only in what is a secret, no output may have it. */
+#define SECRET "HUNTER2"
+
+static bool has_secret(const char *text, size_t length)
+{
+	return length && memmem(text, length, SECRET, strlen(SECRET));
+}
+
+/* Whether the file's own text shows it once it is masked. */
+static bool shows_secret(const char *text, size_t length)
+{
+	cleanup_strbuf struct strbuf masked = STRBUF_EMPTY;
+
+	require(mask_words(&masked, text, length) == 0);
+	return has_secret(masked.data, masked.length);
+}
+
+static bool document_shows_secret(const struct facts *facts)
+{
+	json_auto_t *document = NULL;
+
+	if (!facts->config.length)
+		return false;
+	if (daemonjson_read(facts->config.data, facts->config.length, &document, NULL) < 0)
+		return true;
+	json_auto_t *masked = mask_json(NULL, document);
+	cleanup_free char *text = masked ? json_dumps(masked, 0) : NULL;
+	return !text || strstr(text, SECRET);
+}
+
+static bool keeps_secret(const struct host *host, const struct facts *facts)
+{
+	static const int elsewhere[] = {TEXT_ARGUMENTS, TEXT_INFO, TEXT_BRIDGE, TEXT_CONTAINERS};
+
+	for (size_t i = 0; i < array_size(elsewhere); i++)
+		if (has_secret(host->texts[elsewhere[i]], host->lengths[elsewhere[i]]))
+			return false;
+	for (int i = TEXT_FRAGMENT; i <= TEXT_VARIABLES; i++)
+		if (shows_secret(host->texts[i], host->lengths[i]))
+			return false;
+	return !document_shows_secret(facts);
+}
+
+/* What is shown, and whether a secret may be in it. */
+struct view {
+	const struct facts *facts;
+	const struct plan *plan;
+	const struct options *options;
+	bool secret;
+};
+
+static void check_document(const struct view *view, json_t *document)
 {
 	require(document != NULL);
 	char *text = json_dumps(document, JSON_INDENT(2));
 	require(text != NULL);
+	require(!view->secret || !strstr(text, SECRET));
 	json_t *again = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 	require(again && json_equal(again, document));
 	json_decref(again);
@@ -345,11 +398,12 @@ static void check_document(json_t *document)
 }
 
 /* Fit for a terminal: nothing in it moves the cursor or is not UTF-8. */
-static void check_printable(const struct strbuf *text)
+static void check_printable(const struct view *view, const struct strbuf *text)
 {
 	cleanup_strbuf struct strbuf printable = STRBUF_EMPTY;
 
 	require(!text->failed && text->length);
+	require(!view->secret || !has_secret(text->data, text->length));
 	require(text_add_printable(&printable, text->data, text->length, true) == 0);
 	require(printable.length == text->length &&
 		memcmp(printable.data, text->data, text->length) == 0);
@@ -357,12 +411,12 @@ static void check_printable(const struct strbuf *text)
 
 /* Elements are closed in the order in which they were opened, and no text between them has a "<" or
  * a lone "&". */
-static void check_xml(const struct strbuf *text)
+static void check_xml(const struct view *view, const struct strbuf *text)
 {
 	const char *open[16];
 	size_t depth = 0;
 
-	check_printable(text);
+	check_printable(view, text);
 	for (const char *at = text->data; (at = strpbrk(at, "<&"));) {
 		const char *name = at + 1 + (at[1] == '/');
 		const char *end = strpbrk(name, *at == '&' ? ";" : ">");
@@ -382,27 +436,26 @@ static void check_xml(const struct strbuf *text)
 	require(depth == 0);
 }
 
-static void check_audit(const struct facts *facts, const struct plan *plan,
-			const struct options *options)
+static void check_audit(const struct view *view)
 {
 	cleanup_check struct check check = {.rows = NULL};
 	cleanup_strbuf struct strbuf text = STRBUF_EMPTY;
 	struct error error = ERROR_NONE;
 
-	require(check_build(facts, plan, &check, &error) == 0);
-	check_document(show_check_json(&check, plan, facts, options));
-	check_document(show_check_sarif(&check, plan, facts, options));
-	require(show_check_text(&text, &check, plan, facts, options, false) == 0);
-	check_printable(&text);
+	require(check_build(view->facts, view->plan, &check, &error) == 0);
+	check_document(view, show_check_json(&check, view->plan, view->facts, view->options));
+	check_document(view, show_check_sarif(&check, view->plan, view->facts, view->options));
+	require(show_check_text(&text, &check, view->plan, view->facts, view->options, false) == 0);
+	check_printable(view, &text);
 	strbuf_done(&text);
-	require(show_check_junit(&text, &check, plan, facts, options) == 0);
-	check_xml(&text);
+	require(show_check_junit(&text, &check, view->plan, view->facts, view->options) == 0);
+	check_xml(view, &text);
 }
 
-static void check_shown(const struct facts *facts, const struct plan *plan,
-			const struct options *options)
+static void check_shown(const struct view *view)
 {
 	cleanup_strbuf struct strbuf text = STRBUF_EMPTY;
+	const struct plan *plan = view->plan;
 
 	for (size_t i = 0; i < plan->setting_count; i++) {
 		const struct setting *setting = &plan->settings[i];
@@ -410,10 +463,11 @@ static void check_shown(const struct facts *facts, const struct plan *plan,
 		require(setting->state <= SETTING_MANUAL);
 		require(!setting->rewrites || setting->state != SETTING_OK);
 	}
-	check_document(show_plan_json("plan", plan, facts));
-	require(show_plan_text(&text, plan, facts, options, false, " Nothing was changed.") == 0);
-	check_printable(&text);
-	check_audit(facts, plan, options);
+	check_document(view, show_plan_json("plan", plan, view->facts));
+	require(show_plan_text(&text, plan, view->facts, view->options, false,
+			       " Nothing was changed.") == 0);
+	check_printable(view, &text);
+	check_audit(view);
 }
 
 /* ---- what it does ---- */
@@ -563,7 +617,8 @@ static void run(struct host *host)
 		require(!plan.settings && !plan.files);
 		return;
 	}
-	check_shown(&facts, &plan, &options);
+	const struct view view = {&facts, &plan, &options, keeps_secret(host, &facts)};
+	check_shown(&view);
 	check_rehearsal(&facts, &plan);
 	if (!plan.obstacles.count)
 		check_carried_out(host, &plan, &options);
