@@ -35,8 +35,8 @@ struct action_answer {
 /* Only settings in the state SETTING_CHANGE count. */
 void action_decide(const struct action_question *question, struct action_answer *ret);
 
-/* Why a SIGHUP with this daemon.json would do harm on this host, as a sentence; NULL: it would not
- * (facts b.4, b.7, b.10). A constant. */
+/* Why a SIGHUP with this daemon.json would do harm to the dockerd that runs on this host, as a
+ * sentence; NULL: it would not (facts b.4, b.7, b.10). A constant. */
 const char *action_reload_trap(const struct facts *facts, const struct configuration *configuration,
 			       const json_t *document);
 

@@ -24,8 +24,10 @@ struct configuration {
 	struct strlist environment; /* "NAME=value" as the unit sets it, the last one counts */
 	struct flags flags;
 	struct findings findings;
-	/* Where the running dockerd was started with other words than the unit has now. */
+	/* Where the running dockerd was started with other words than the unit has now: these are
+	 * its flags, see configuration_running_flags(). */
 	bool command_line_differs;
+	struct flags running;
 };
 
 void configuration_done(struct configuration *configuration);
@@ -38,6 +40,10 @@ int configuration_read(const struct facts *facts, struct configuration *ret, str
 /* Only the command line: version, words and flags, with an empty document and no findings. */
 int configuration_read_flags(const struct facts *facts, struct configuration *ret,
 			     struct error *error);
+
+/* The flags that the dockerd has that runs: those of the unit, unless it is known to have been
+ * started with others. Borrowed. */
+const struct flags *configuration_running_flags(const struct configuration *configuration);
 
 /* The configured value at path (path[0] is a daemon.json key; further keys go into objects): a new
  * reference in *ret, json_null() where nothing is set and dockerd has no fixed default. *ret_flag

@@ -10,10 +10,10 @@
 
 /* ---- what a reload would do ---- */
 
-static bool gives_flag(const struct configuration *configuration, const char *flag)
+static bool gives_flag(const struct flags *flags, const char *flag)
 {
-	for (size_t i = 0; i < configuration->flags.count; i++)
-		if (text_equal(configuration->flags.items[i].option->flag, flag))
+	for (size_t i = 0; i < flags->count; i++)
+		if (text_equal(flags->items[i].option->flag, flag))
 			return true;
 	return false;
 }
@@ -34,54 +34,69 @@ static bool has_new_plugins(const struct facts *facts, const json_t *document)
 }
 
 /* SIGHUP reads the file alone (facts c, b.7): a runtime that is given as a flag is not there. */
-static bool lacks_runtime(const struct configuration *configuration, const json_t *document)
+static bool lacks_runtime(const struct flags *flags, struct dockerver version,
+			  const json_t *document)
 {
 	const char *name = json_string_value(json_object_get(document, "default-runtime"));
 
 	return name && strcmp(name, "runc") != 0 &&
 	       !json_object_get(json_object_get(document, "runtimes"), name) &&
-	       !dockerver_at_least(configuration->version, 25, 0) &&
-	       gives_flag(configuration, "add-runtime");
+	       !dockerver_at_least(version, 25, 0) && gives_flag(flags, "add-runtime");
 }
 
 /* What runs has its flags until it is restarted, wherever else they are by then (facts a.4). */
-static bool would_be_given_twice(const struct configuration *configuration, const json_t *document)
+static bool would_be_given_twice(const struct flags *flags, struct dockerver version,
+				 const json_t *document)
 {
-	for (size_t i = 0; i < configuration->flags.count; i++) {
-		const struct option *option = configuration->flags.items[i].option;
+	for (size_t i = 0; i < flags->count; i++) {
+		const struct option *option = flags->items[i].option;
 		if (option->key && json_object_get(document, option->key) &&
-		    !option_merges(option, configuration->version))
+		    !option_merges(option, version))
 			return true;
 	}
 	return false;
 }
 
-const char *action_reload_trap(const struct facts *facts, const struct configuration *configuration,
-			       const json_t *document)
+/* `flags` are those of the dockerd that is told to reload. */
+static const char *find_trap(const struct facts *facts, const struct flags *flags,
+			     struct dockerver version, const json_t *document)
 {
-	if (gives_flag(configuration, "authorization-plugin"))
+	if (gives_flag(flags, "authorization-plugin"))
 		return "A reload would drop the authorization plugins that are given as flags.";
-	if (would_be_given_twice(configuration, document))
+	if (would_be_given_twice(flags, version, document))
 		return "dockerd refuses every reload while a setting is a flag and in daemon.json.";
 	if (has_new_plugins(facts, document))
 		return "A reload ends dockerd where it does not find an authorization plugin that "
 		       "it "
 		       "does not have yet.";
 	if (json_is_true(json_object_get(document, "userland-proxy")) &&
-	    !json_object_get(document, "userland-proxy-path") &&
-	    dockerver_at_least(configuration->version, 25, 0))
+	    !json_object_get(document, "userland-proxy-path") && dockerver_at_least(version, 25, 0))
 		return "dockerd refuses every reload while \"userland-proxy\": true stands in "
 		       "daemon.json.";
-	if (lacks_runtime(configuration, document))
+	if (lacks_runtime(flags, version, document))
 		return "dockerd refuses every reload while the default runtime in daemon.json is "
 		       "one "
 		       "that is given as a flag.";
 	return NULL;
 }
 
+const char *action_reload_trap(const struct facts *facts, const struct configuration *configuration,
+			       const json_t *document)
+{
+	return find_trap(facts, configuration_running_flags(configuration), configuration->version,
+			 document);
+}
+
 static const char *reload_trap(const struct action_question *question, const json_t *document)
 {
 	return action_reload_trap(question->facts, question->configuration, document);
+}
+
+/* The same after a restart, which has what the unit says now. */
+static const char *later_reload_trap(const struct action_question *question)
+{
+	return find_trap(question->facts, &question->configuration->flags,
+			 question->configuration->version, question->intended);
 }
 
 /* Flags that a reload resets to their defaults, until the next start (facts c). */
@@ -97,7 +112,7 @@ static bool reload_forgets_flags(const struct configuration *configuration)
 	};
 
 	for (size_t i = 0; i < array_size(flags); i++)
-		if (gives_flag(configuration, flags[i]))
+		if (gives_flag(configuration_running_flags(configuration), flags[i]))
 			return true;
 	return false;
 }
@@ -165,7 +180,7 @@ static struct keeping look_for_keeping(const struct action_question *question)
 	bool wanted = json_is_true(setting->wanted);
 	/* On the way there the file is the old one with live-restore on, afterwards the new one. */
 	keeping.trap = wanted ? reload_trap(question, question->configuration->document)
-			      : reload_trap(question, question->intended);
+			      : later_reload_trap(question);
 	keeping.before = wanted && !keeping.live && !keeping.trap;
 	keeping.after = !wanted && keeping.live && !keeping.trap;
 	if (!wanted && !keeping.after)

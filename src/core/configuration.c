@@ -15,6 +15,7 @@ void configuration_done(struct configuration *configuration)
 	words_done(&configuration->words);
 	strlist_done(&configuration->environment);
 	flags_done(&configuration->flags);
+	flags_done(&configuration->running);
 	findings_done(&configuration->findings);
 	*configuration = (struct configuration){.document = NULL};
 }
@@ -85,6 +86,22 @@ static int read_document(const struct facts *facts, struct configuration *config
 	return r;
 }
 
+static int read_running_flags(const struct facts *facts, struct configuration *configuration,
+			      struct error *error)
+{
+	cleanup_words struct words words = {.items = NULL};
+
+	int r = words_of_process(&facts->process.argv, &words, error);
+	return r < 0 ? r
+		     : flags_parse(&words, configuration->version, &configuration->running, error);
+}
+
+const struct flags *configuration_running_flags(const struct configuration *configuration)
+{
+	return configuration->command_line_differs ? &configuration->running
+						   : &configuration->flags;
+}
+
 static int read_flags(const struct facts *facts, struct configuration *configuration,
 		      struct error *error)
 {
@@ -94,9 +111,12 @@ static int read_flags(const struct facts *facts, struct configuration *configura
 		configuration->version_assumed = true;
 	}
 	int r = read_command_line(facts, configuration, error);
-	return r < 0 ? r
-		     : flags_parse(&configuration->words, configuration->version,
-				   &configuration->flags, error);
+	if (r == 0)
+		r = flags_parse(&configuration->words, configuration->version,
+				&configuration->flags, error);
+	return r < 0 || !configuration->command_line_differs
+		       ? r
+		       : read_running_flags(facts, configuration, error);
 }
 
 int configuration_read_flags(const struct facts *facts, struct configuration *ret,

@@ -75,6 +75,7 @@ static void read_unit(const json_t *object, struct facts *facts)
 	list_of(json_object_get(object, "exec_start"), &facts->unit.exec_start);
 	list_of(json_object_get(object, "environment"), &facts->unit.environment);
 	list_of(json_object_get(object, "socket_listen"), &facts->unit.socket_listen);
+	list_of(json_object_get(object, "running"), &facts->process.argv);
 	facts->unit.need_daemon_reload = json_is_true(json_object_get(object, "stale"));
 	read_unit_files(object, &facts->unit);
 }
