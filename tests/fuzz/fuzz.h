@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,11 +13,14 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A promise that is broken ends the run, and libFuzzer keeps the input. */
-static inline void require(bool truth)
+static inline void require_at(bool truth, const char *promise, const char *file, int line)
 {
-	if (!truth)
-		abort();
+	if (truth)
+		return;
+	(void)fprintf(stderr, "%s:%d: broken: %s\n", file, line, promise);
+	abort();
 }
+#define require(truth) require_at((truth), #truth, __FILE__, __LINE__)
 
 /* An error says something, and its code is what was returned. */
 static inline void require_error(int result, const struct error *error)

@@ -46,6 +46,7 @@ struct host {
 	size_t lengths[TEXTS];
 	char *dropin; /* harden's own, once it is written */
 	char *dropin_path;
+	struct strlist running; /* what dockerd was started with; empty until it is known */
 };
 
 static void host_done(struct host *host)
@@ -54,6 +55,7 @@ static void host_done(struct host *host)
 		free(host->texts[i]);
 	free(host->dropin);
 	free(host->dropin_path);
+	strlist_done(&host->running);
 }
 
 /* ---- facts ---- */
@@ -226,6 +228,9 @@ static void fill_facts(const struct host *host, struct facts *facts)
 		fill_containers(reply_of(host->texts[TEXT_CONTAINERS], JSON_ARRAY), facts);
 	}
 	fill_unit(host, &facts->unit);
+	facts->unit.main_pid = facts->process.pid;
+	if (facts->process.pid)
+		require(strlist_add_all(&facts->process.argv, &host->running) == 0);
 }
 
 /* ---- options and profile ---- */
@@ -490,6 +495,15 @@ static void check_config(const struct planned_file *file)
 	json_decref(document);
 }
 
+/* dockerd runs on with the words that it was started with. */
+static void start(struct host *host, const struct plan *plan)
+{
+	const struct words *words = &plan->configuration.words;
+
+	for (size_t i = 0; i < words->count; i++)
+		require(strlist_add(&host->running, words->items[i].text) == 0);
+}
+
 /* Writes the files of the plan into the host. */
 static void carry_out(const struct plan *plan, struct host *host)
 {
@@ -537,6 +551,7 @@ static void check_carried_out(struct host *host, const struct plan *plan,
 	cleanup_plan struct plan again = {.settings = NULL};
 	struct error error = ERROR_NONE;
 
+	start(host, plan);
 	carry_out(plan, host);
 	fill_facts(host, &facts);
 	require(make_plan(&facts, options, &again, &error) == 0);
