@@ -1,6 +1,7 @@
 #include "core/flags.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -565,14 +566,27 @@ static void skip_unknown_value(struct reader *reader, bool has_value)
 		reader->at++;
 }
 
+/* "--name", as far as it looks like one: what is behind a mistyped "=" may be a secret. */
+static void add_name(struct strbuf *out, const char *text, size_t length)
+{
+	size_t plain = 0;
+
+	while (plain < length &&
+	       (isalnum((unsigned char)text[plain]) || strchr("-_.", text[plain])))
+		plain++;
+	(void)strbuf_adds(out, "--");
+	(void)strbuf_add(out, text, plain);
+	if (plain < length)
+		(void)strbuf_adds(out, "…");
+}
+
 static int read_long(struct reader *reader, const char *text, size_t word)
 {
 	size_t length = strcspn(text, "=");
 	const char *value = text[length] ? text + length + 1 : NULL;
 	cleanup_strbuf struct strbuf name = STRBUF_EMPTY;
 
-	(void)strbuf_adds(&name, "--");
-	(void)strbuf_add(&name, text, length);
+	add_name(&name, text, length);
 	if (name.failed)
 		return -ENOMEM;
 	if (!length || *text == '-')

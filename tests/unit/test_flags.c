@@ -108,6 +108,8 @@ static const struct flag_row rows[] = {
 	{"-H", "28.5", "!1:-H "},
 	{"--foo", "28.5", "!1:--foo "},
 	{"--foo=bar --debug", "28.5", "!1:--foo debug=true[2+1] "},
+	{"--registry-mirror:http://u:pw@h", "28.5", "!1:--registry-mirror… "},
+	{"--fóo", "28.5", "!1:--f… "},
 	{"--foo bar --debug", "28.5", "!1:--foo debug=true[3+1] "},
 	{"-z", "28.5", "!1:-z "},
 	{"-Dz", "28.5", "debug=true[1+1] !1:-z "},
