@@ -368,7 +368,24 @@ static bool document_shows_secret(const struct facts *facts)
 	return !text || strstr(text, SECRET);
 }
 
-static bool keeps_secret(const struct host *host, const struct facts *facts)
+/* As the value of an option the word may be no secret, though it stands behind "token=". */
+static bool flags_show_secret(const struct flags *flags)
+{
+	bool shown = false;
+
+	for (size_t i = 0; i < flags->count && !shown; i++) {
+		const struct option *option = flags->items[i].option;
+		json_auto_t *value = NULL;
+		require(flags_value(flags, option, &value, NULL, NULL) == 0 && value);
+		json_auto_t *masked = mask_json(option->key, value);
+		cleanup_free char *text = json_dumps(masked, JSON_ENCODE_ANY);
+		shown = !text || strstr(text, SECRET);
+	}
+	return shown;
+}
+
+static bool keeps_secret(const struct host *host, const struct facts *facts,
+			 const struct plan *plan)
 {
 	static const int elsewhere[] = {TEXT_ARGUMENTS, TEXT_INFO, TEXT_BRIDGE, TEXT_CONTAINERS};
 
@@ -378,7 +395,7 @@ static bool keeps_secret(const struct host *host, const struct facts *facts)
 	for (int i = TEXT_FRAGMENT; i <= TEXT_VARIABLES; i++)
 		if (shows_secret(host->texts[i], host->lengths[i]))
 			return false;
-	return !document_shows_secret(facts);
+	return !document_shows_secret(facts) && !flags_show_secret(&plan->configuration.flags);
 }
 
 /* What is shown, and whether a secret may be in it. */
@@ -632,7 +649,7 @@ static void run(struct host *host)
 		require(!plan.settings && !plan.files);
 		return;
 	}
-	const struct view view = {&facts, &plan, &options, keeps_secret(host, &facts)};
+	const struct view view = {&facts, &plan, &options, keeps_secret(host, &facts, &plan)};
 	check_shown(&view);
 	check_rehearsal(&facts, &plan);
 	if (!plan.obstacles.count)
