@@ -102,7 +102,7 @@ static void add_limit(struct line *line, const char *before, uint64_t number)
 /* The first line of the file, its columns joined. Where there is no /proc, nothing. */
 static void add_uid_map(struct line *line)
 {
-	char text[128];
+	char text[128] = "";
 	long fd = call(SYS_openat, AT_FDCWD, (long)"/proc/self/uid_map", 0, 0);
 	long size = fd < 0 ? 0 : call(SYS_read, fd, (long)text, sizeof text - 1, 0);
 	const char *separator = " uid_map=";
@@ -123,7 +123,7 @@ static void add_limits(struct line *line)
 	long number = 0;
 
 	for (const char *name = limits; *name; number++) {
-		uint64_t limit[2];
+		uint64_t limit[2] = {0, 0};
 
 		if (call(SYS_prlimit64, 0, number, 0, (long)limit) == 0) {
 			add(line, " ");

@@ -397,7 +397,7 @@ static int add_reverse(struct txn *txn, const struct txn_file *done, const char 
 		       struct strlist *differences, struct error *error)
 {
 	cleanup_filestate struct filestate current = {.exists = false};
-	struct txn_file *file;
+	struct txn_file *file = NULL;
 
 	int r = filestate_read(done->target, &current, error);
 	if (r < 0 || filestate_same(&current, &done->before) ||

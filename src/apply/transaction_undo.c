@@ -190,11 +190,11 @@ static int undo(void *context, struct error *error)
 	int r = undo->force ? 0 : refuse_edited(undo->run, error);
 
 	undo->refused = r < 0;
+	if (r < 0)
+		return r;
 	/* The daemon that has it may be gone in a moment, or have another data root. */
-	if (r == 0)
-		trial_sweep(undo->run);
-	if (r == 0)
-		r = switch_back(undo->run->txn, error);
+	trial_sweep(undo->run);
+	r = switch_back(undo->run->txn, error);
 	if (r < 0)
 		return r;
 	undo->files_back = true;

@@ -314,16 +314,16 @@ static int row_owner(const struct reader *reader, struct jsontext_span span, voi
 static int row_mode(const struct reader *reader, struct jsontext_span span, void *target)
 {
 	struct profile_row *row = target;
-	cleanup_free char *digits = NULL;
+	cleanup_free char *octal = NULL;
 
-	int r = read_string(reader, span, &digits);
+	int r = read_string(reader, span, &octal);
 	if (r < 0)
 		return r;
-	size_t length = strlen(digits);
-	if (length < 3 || length > 4 || strspn(digits, "01234567") != length)
+	size_t length = strlen(octal);
+	if (length < 3 || length > 4 || strspn(octal, "01234567") != length)
 		return fail_at(reader, span.start,
 			       "expected an octal mode as a string, such as \"0644\"");
-	row->mode = (mode_t)strtoul(digits, NULL, 8);
+	row->mode = (mode_t)strtoul(octal, NULL, 8);
 	return 0;
 }
 

@@ -369,10 +369,10 @@ static int find_definition(const struct unit_facts *unit, const char *name, size
 {
 	for (size_t i = unit->environment_file_count; i-- > 0;) {
 		const struct text_file *file = &unit->environment_files[i].file;
-		cleanup_strlist struct strlist list = {.items = NULL};
-		struct error ignored = ERROR_NONE;
 		if (file->state != FILE_READ)
 			continue;
+		cleanup_strlist struct strlist list = {.items = NULL};
+		struct error ignored = ERROR_NONE;
 		int r = envfile_parse_as(file->data, file->length, unit_systemd_version(unit),
 					 &list, &ignored);
 		if (r == -ENOMEM)

@@ -170,7 +170,7 @@ static void keep_server(struct http_reply *reply, const char *value)
 {
 	size_t i = 0;
 
-	for (; value[i] && i < sizeof reply->server - 1; i++)
+	for (; i < sizeof reply->server - 1 && value[i]; i++)
 		reply->server[i] = value[i] >= ' ' && value[i] <= '~' ? value[i] : '?';
 	reply->server[i] = '\0';
 }
