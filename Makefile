@@ -84,7 +84,7 @@ export HARDEN_TEST_DATA := $(CURDIR)/tests/data
 .PHONY: all run help install uninstall deb clean format lint bench shell check check-unit \
         check-compilers check-sanitized check-valgrind check-property check-fuzz check-hosts \
         check-lint check-cli check-package check-beside fuzz fuzz-merge fuzz-afl fuzzers torture \
-        screen
+        screen numbers check-analysers check-scan check-cppcheck check-gcc-analyser
 
 all: $(PROGRAM) $(COMPLETIONS) ## build the program
 
@@ -104,7 +104,7 @@ $(BUILD)/obj/%.o: src/%.c Makefile
 	$(call say,CC,$<)$(COMPILE) -c $< -o $@
 
 # The templates and the canary are embedded by the assembler, which the dependency files do not see.
-$(BUILD)/obj/core/builtin.o: $(PROFILES) $(TEXTS) $(SHELLS) $(CANARY)
+$(BUILD)/obj/core/builtin.o $(BUILD)/analysed/core/builtin.o: $(PROFILES) $(TEXTS) $(SHELLS) $(CANARY)
 
 # A program for a container that has nothing else: static, without a libc, as small as it gets. What the
 # rest of harden is compiled with (sanitizers, hardening that needs a libc) is not for it.
@@ -188,7 +188,7 @@ $(PACKAGE): $(PACKAGED)
 # goes on beside them; what each says is shown when it is done. What the hosts need is built first: make
 # would begin with them only when it has walked through everything that all others need.
 ALONE  := check-unit check-valgrind check-cli
-BESIDE := check-lint check-compilers check-sanitized check-property check-fuzz check-package
+BESIDE := check-lint check-analysers check-compilers check-sanitized check-property check-fuzz check-package
 
 check: ## pass every test; contrib/bootstrap check also installs what it needs
 	+$(MAKE) --no-print-directory $(TWO) $(FOR_HOSTS) $(UNIT_TESTS)
@@ -275,6 +275,44 @@ check-package: $(PACKAGE) ## lintian, and whether the package is reproducible
 check-lint: ## format, clang-tidy, the direction of the rooms
 	tests/lint/check
 
+# Analysers -----------------------------------------------------------------------------------------
+
+# Each looks at what has changed since it last said nothing. Off is what they cannot tell in code like this:
+# they lose what an array owns that has grown, and do not know that outputs are set whenever 0 is returned.
+# ASan, valgrind and the sweep of failing allocations look after leaks and null pointers. The annex K that one
+# asks for is not in glibc.
+SCAN_OFF := unix.Malloc core.NullDereference core.NonNullParamChecker \
+            security.insecureAPI.DeprecatedOrUnsafeBufferHandling
+SCAN_ON  := security nullability optin.portability valist.CopyToSelf valist.Unterminated
+GCC_OFF  := malloc-leak null-argument null-dereference
+# A quarter of the way it finds nine tenths of what it ever does, in a quarter of the time.
+SCAN     := scan-build --use-cc=$(CLANG) -o $(BUILD)/scanned/reports --status-bugs \
+            -analyzer-config max-nodes=40000 $(SCAN_ON:%=-enable-checker %) $(SCAN_OFF:%=-disable-checker %)
+CPPCHECK := cppcheck --quiet --enable=warning,style,performance,portability --error-exitcode=1 \
+            --suppressions-list=tests/lint/cppcheck --std=c11 -D_GNU_SOURCE -D__x86_64__ -Iinclude \
+            --include=$(shell pkg-config --variable=includedir jansson)/jansson.h
+ANALYSED := $(SOURCES:src/%.c=$(BUILD)/analysed/%.o)
+
+check-analysers: check-scan check-cppcheck check-gcc-analyser ## scan-build, cppcheck and gcc -fanalyzer
+
+# scan-build hides make's job slots, and only speaks of what it has built: after a finding all is built anew.
+check-scan:
+	@mkdir -p $(BUILD)/scanned
+	env -u MAKEFLAGS -u MFLAGS $(SCAN) $(firstword $(MAKE)) -s -j$(shell nproc) BUILD=$(BUILD)/scanned \
+	  HARDENING= OPTIMIZE=-O0 $(BUILD)/scanned/harden || { rm -rf $(BUILD)/scanned/obj; exit 1; }
+
+check-cppcheck:
+	@mkdir -p $(BUILD)/cppcheck
+	$(CPPCHECK) -j$(shell nproc) --cppcheck-build-dir=$(BUILD)/cppcheck \
+	  src $(addprefix tests/,bench host property torture)
+
+check-gcc-analyser: $(ANALYSED)
+
+$(BUILD)/analysed/%.o: src/%.c Makefile
+	@mkdir -p $(@D)
+	$(call say,SEE,$<)gcc $(CPPFLAGS_ALL) $(CFLAGS_ALL) -U_FORTIFY_SOURCE -O0 -MMD -MP -fanalyzer -Werror \
+	  $(GCC_OFF:%=-Wno-analyzer-%) -c $< -o $@
+
 # Fuzzing -------------------------------------------------------------------------------------------
 
 # Compiled once for all of them. AFL++ has a compiler of its own, which instruments by itself.
@@ -358,4 +396,4 @@ help: ## this list
 	  sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r name text; do \
 	  printf '  %-16s %s\n' "$$name" "$$text"; done
 
--include $(wildcard $(addprefix $(BUILD)/,obj/*/*.d unit/*.d property/*.d fuzz/*.d fuzz/obj/*/*.d))
+-include $(wildcard $(addprefix $(BUILD)/,obj/*/*.d unit/*.d property/*.d analysed/*/*.d fuzz/*.d fuzz/obj/*/*.d))
