@@ -37,6 +37,8 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
 HARDENING := -fstack-protector-strong -D_FORTIFY_SOURCE=2
 OPTIMIZE  := -O2 -g
 SANITIZE  :=
+# Not empty: programs count the lines that they run, see tests/coverage/counters.c.
+COUNTED   :=
 
 PKG_CFLAGS := $(shell pkg-config --cflags jansson libsystemd 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs jansson libsystemd 2>/dev/null)
@@ -45,9 +47,20 @@ CHECK_LIBS  = $(shell pkg-config --libs check)
 CPPFLAGS_ALL = -Iinclude -D_GNU_SOURCE -DHARDEN_VERSION='"$(VERSION)"' \
                -DTEMPLATES_DIR='"$(CURDIR)/templates"' \
                -DCANARY_PROGRAM='"$(abspath $(CANARY))"' $(PKG_CFLAGS) $(CPPFLAGS)
-CFLAGS_ALL   = -std=gnu11 -fPIE $(WARNINGS) $(HARDENING) $(OPTIMIZE) $(SANITIZE) $(CFLAGS)
-LDFLAGS_ALL  = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANITIZE) $(LDFLAGS)
+CFLAGS_ALL   = -std=gnu11 -fPIE $(WARNINGS) $(HARDENING) $(OPTIMIZE) $(SANITIZE) $(COUNT) $(CFLAGS)
+LDFLAGS_ALL  = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANITIZE) $(COUNT_LINK) \
+               $(LDFLAGS)
 COMPILE      = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP
+# Each of gcov's counters in a section of its own, so that counters.ld can gather them. As builtins fork() and
+# exec() would write what was counted, and begin anew.
+ifneq ($(COUNTED),)
+HARDENING   :=
+OPTIMIZE    := -O0 -g
+COUNT       := --coverage -fprofile-update=atomic -fdata-sections \
+               $(addprefix -fno-builtin-,fork execl execlp execle execv execvp execve)
+COUNT_LINK  := --coverage -Wl,-T,tests/coverage/counters.ld -Wl,-u,counters_map -Wl,--wrap=__gcov_exit
+COUNTER     := $(BUILD)/obj/counters.o
+endif
 SANITIZERS   = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 # `make V=1` shows whole command lines.
@@ -83,8 +96,8 @@ export HARDEN_TEST_DATA := $(CURDIR)/tests/data
 .SUFFIXES:
 .PHONY: all run help install uninstall deb clean format lint bench shell check check-unit \
         check-compilers check-sanitized check-valgrind check-property check-fuzz check-hosts \
-        check-lint check-cli check-package check-beside fuzz fuzz-merge fuzz-afl fuzzers torture \
-        screen numbers check-analysers check-scan check-cppcheck check-gcc-analyser
+        check-lint check-cli check-package check-beside check-coverage fuzz fuzz-merge fuzz-afl fuzzers torture \
+        screen numbers counted coverage coverage-table check-analysers check-scan check-cppcheck check-gcc-analyser
 
 all: $(PROGRAM) $(COMPLETIONS) ## build the program
 
@@ -117,7 +130,13 @@ $(CANARY): src/canary.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(CANARY_FLAGS) $< -o $@
 
-$(LIBRARY): $(filter-out $(MAIN),$(OBJECTS))
+$(BUILD)/obj/counters.o: COUNT :=
+$(BUILD)/obj/counters.o: tests/coverage/counters.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(COMPILE) -DCOUNTERS='"$(abspath $(BUILD)/counters)"' \
+	         -DCOUNTERS_IN_HOST='"/run/harden-counters"' -c $< -o $@
+
+$(LIBRARY): $(filter-out $(MAIN),$(OBJECTS)) $(COUNTER)
 	@rm -f $@
 	$(call say,AR,$@)$(AR) rcs $@ $^
 
@@ -188,12 +207,13 @@ $(PACKAGE): $(PACKAGED)
 # goes on beside them; what each says is shown when it is done. What the hosts need is built first: make
 # would begin with them only when it has walked through everything that all others need.
 ALONE  := check-unit check-valgrind check-cli
-BESIDE := check-lint check-analysers check-compilers check-sanitized check-property check-fuzz check-package
+BESIDE := check-coverage check-lint check-analysers check-compilers check-sanitized check-property check-fuzz check-package
 
 check: ## pass every test; contrib/bootstrap check also installs what it needs
-	+$(MAKE) --no-print-directory $(TWO) $(FOR_HOSTS) $(UNIT_TESTS)
+	+$(MAKE) --no-print-directory $(TWO) $(FOR_HOSTS) counted $(UNIT_TESTS)
 	+set -e; for check in $(ALONE); do $(MAKE) --no-print-directory $$check; done
 	+$(MAKE) --no-print-directory $(TWO) --output-sync=target check-hosts check-beside
+	+@$(MAKE) --no-print-directory coverage-table
 	@echo "check: all of it passed"
 
 # Two at a time, unless somebody has said how many.
@@ -242,8 +262,9 @@ check-cli: $(PROGRAM) ## the program's own face: help, errors, exit statuses, ba
 
 FOR_HOSTS := $(PROGRAM) $(PACKAGE) $(addprefix $(BUILD)/,stepper nomemory.so oracle argv)
 
-check-hosts: $(FOR_HOSTS) ## end to end on Debian 12, 13 and sid with real dockerds
-	PYTHON=$(PYTHON) BUILD=$(BUILD) tests/host/run
+check-hosts: $(FOR_HOSTS) counted ## end to end on Debian 12, 13 and sid with real dockerds
+	tests/coverage/zero $(BUILD)/coverage/counters harden
+	PYTHON=$(PYTHON) BUILD=$(BUILD) COUNTED=$(abspath $(BUILD))/coverage tests/host/run
 
 torture: $(PROGRAM) $(BUILD)/stepper $(BUILD)/nomemory.so ## interrupt apply and rollback at every step; takes hours
 	$(PYTHON) tests/torture/torture.py --build $(BUILD) --jobs $(TORTURE_JOBS) $(TORTURE)
@@ -275,6 +296,28 @@ check-package: $(PACKAGE) ## lintian, and whether the package is reproducible
 check-lint: ## format, clang-tidy, the direction of the rooms
 	tests/lint/check
 
+# Coverage ------------------------------------------------------------------------------------------
+
+# What runs adds to $(BUILD)/coverage/counters: the unit tests and property tests, and, on one of the three
+# suites, the harden on the test hosts. They begin from nothing each time they are run.
+COUNTED_MAKE = $(MAKE) --no-print-directory BUILD=$(BUILD)/coverage COUNTED=1
+
+counted:
+	+$(COUNTED_MAKE) all
+
+check-coverage: counted ## unit tests and property tests, counted
+	@tests/coverage/zero $(BUILD)/coverage/counters $(notdir $(UNIT_TESTS) $(PROPERTIES))
+	+$(COUNTED_MAKE) PROPERTY_COUNT=2000 check-unit check-property
+
+coverage-table:
+	@$(PYTHON) tests/coverage/table.py $(BUILD)/coverage
+
+coverage: check-coverage $(FOR_HOSTS) ## lines that tests run, by room; HOSTS= tells which on hosts
+	tests/coverage/zero $(BUILD)/coverage/counters harden
+	env --default-signal=INT HARDEN_COUNTED=$(abspath $(BUILD))/coverage $(PYTHON) -m pytest -q -p no:cacheprovider \
+	  --suite trixie $(or $(HOSTS),tests/host)
+	+@$(MAKE) --no-print-directory coverage-table
+
 # Analysers -----------------------------------------------------------------------------------------
 
 # Each looks at what has changed since it last said nothing. Off is what they cannot tell in code like this:
@@ -304,7 +347,7 @@ check-scan:
 check-cppcheck:
 	@mkdir -p $(BUILD)/cppcheck
 	$(CPPCHECK) -j$(shell nproc) --cppcheck-build-dir=$(BUILD)/cppcheck \
-	  src $(addprefix tests/,bench host property torture)
+	  src $(addprefix tests/,bench coverage host property torture)
 
 check-gcc-analyser: $(ANALYSED)
 

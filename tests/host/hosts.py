@@ -257,6 +257,11 @@ def listing() -> list[tuple[str, int, Path]]:
     return [(f.name.split(".")[0], int(f.name.split(".")[1]), f / "tree") for f in found]
 
 
+def counted(build: Path) -> Path:
+    """The build that counts its lines (tests/coverage) where HARDEN_COUNTED names one, else this."""
+    return REPO / os.environ.get("HARDEN_COUNTED", build)
+
+
 def share(cases: Sequence[str], suite: str) -> list[str]:
     """Those that are this suite's, so that each is tried on one of them; all of them where
     HARDEN_EVERY_CASE is set."""
@@ -510,6 +515,9 @@ class Host:
         command = ["make", "-s", "-C", str(REPO), "install", f"DESTDIR={self.tree}", "prefix=/usr"]
         if build_dir is not None:
             command.append(f"BUILD={Path(build_dir).resolve()}")
+            if counted(Path()) == Path(build_dir):
+                # As it was built, should a source have changed since.
+                command.append("COUNTED=1")
         # Under a calling make these would hand its options and job slots to an unrelated one.
         env = {name: v for name, v in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS")}
         with basetree.locked("install"):

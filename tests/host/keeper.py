@@ -30,6 +30,9 @@ import sandbox
 LEADER_TIMEOUT = 20.0
 SPOILED = 3  # exit status
 
+# The name that tests/coverage/counters.c knows.
+COUNTERS = "/run/harden-counters"
+
 
 def cgroup_of(folder: Path) -> Path:
     return sandbox.CGROUP_ROOT / f"harden-host-{folder.name}"
@@ -44,6 +47,12 @@ def make_tree(suite: str, tree: Path, hostname: str) -> None:
     for stamp in ("etc/.updated", "var/.updated"):
         # Newer than /usr, or systemd reruns the jobs of a freshly updated system.
         (tree / stamp).touch()
+
+
+def counters() -> list[str]:
+    """Where a harden that counts its lines does so: a folder of this machine, on no host's disk."""
+    build = os.environ.get("HARDEN_COUNTED")
+    return [f"--bind={Path(build).resolve() / 'counters'}:{COUNTERS}"] if build else []
 
 
 def start_nspawn(folder: Path, hostname: str) -> subprocess.Popen[bytes]:
@@ -72,6 +81,7 @@ def start_nspawn(folder: Path, hostname: str) -> subprocess.Popen[bytes]:
         # Docker sets up keyrings and loads BPF programs for its containers' devices.
         "--system-call-filter=@mount @keyring bpf add_key keyctl",
         "--console=passive",
+        *counters(),
     ]
     with (folder / "console.log").open("ab") as console:
         return subprocess.Popen(

@@ -9,6 +9,7 @@ from typing import Any
 import diffs
 import pytest
 from hosts import Host, differences
+from keeper import COUNTERS
 
 CONFIG = "/etc/docker/daemon.json"
 
@@ -144,6 +145,8 @@ def test_a_trace_shows_no_write(host: Host) -> None:
     )
     lines = trace.read_text(encoding="utf-8", errors="replace").splitlines()
     trace.unlink()
+    # Not harden's, but gcov's.
+    lines = [line for line in lines if f'"{COUNTERS}/' not in line]
     assert any("openat(" in line for line in lines)
     for line in lines:
         call = re.sub(r"^\d+ +", "", line)

@@ -20,7 +20,8 @@ WORDS = ("--skip", "default-ulimits")
 
 @pytest.fixture(scope="module")
 def harden(request: pytest.FixtureRequest) -> str:
-    return str(hosts.REPO / Path(request.config.getoption("--build-dir")) / "harden")
+    build = hosts.REPO / request.config.getoption("--build-dir")
+    return str(hosts.counted(build) / "harden")
 
 
 @pytest.fixture(scope="module")
