@@ -302,8 +302,11 @@ check-lint: ## format, clang-tidy, the direction of the rooms
 # suites, the harden on the test hosts. They begin from nothing each time they are run.
 COUNTED_MAKE = $(MAKE) --no-print-directory BUILD=$(BUILD)/coverage COUNTED=1
 
+# What another program has counted is not this one's.
 counted:
 	+$(COUNTED_MAKE) all
+	@[ $(BUILD)/coverage/counters/harden -nt $(BUILD)/coverage/harden ] || \
+	  tests/coverage/zero $(BUILD)/coverage/counters harden
 
 check-coverage: counted ## unit tests and property tests, counted
 	@tests/coverage/zero $(BUILD)/coverage/counters $(notdir $(UNIT_TESTS) $(PROPERTIES))
