@@ -96,8 +96,9 @@ export HARDEN_TEST_DATA := $(CURDIR)/tests/data
 .SUFFIXES:
 .PHONY: all run help install uninstall deb clean format lint bench shell check check-unit \
         check-compilers check-sanitized check-valgrind check-property check-fuzz check-hosts \
-        check-lint check-cli check-package check-beside check-coverage fuzz fuzz-merge fuzz-afl fuzzers torture \
-        screen numbers counted coverage coverage-table check-analysers check-scan check-cppcheck check-gcc-analyser
+        check-lint check-cli check-package check-beside check-coverage bases fuzz fuzz-merge \
+        fuzz-afl fuzzers torture screen numbers counted coverage coverage-table check-analysers \
+        check-scan check-cppcheck check-gcc-analyser
 
 all: $(PROGRAM) $(COMPLETIONS) ## build the program
 
@@ -203,17 +204,20 @@ $(PACKAGE): $(PACKAGED)
 
 # Tests ---------------------------------------------------------------------------------------------
 
-# Those with processes and deadlines have the machine to themselves. The hosts mostly wait, so the rest
-# goes on beside them; what each says is shown when it is done. What the hosts need is built first: make
-# would begin with them only when it has walked through everything that all others need.
-ALONE  := check-unit check-valgrind check-cli
-BESIDE := check-coverage check-lint check-analysers check-compilers check-sanitized check-property check-fuzz check-package
+# Those with processes and deadlines have the machine to themselves, but for one process that unpacks what
+# the hosts are made of. The hosts mostly wait, so the rest goes on beside them; what each says is shown when
+# it is done. What the hosts need is built first: make would begin with them only when it has walked through
+# everything that all others need.
+ALONE  := check-unit check-valgrind
+BESIDE := check-coverage check-lint check-analysers check-compilers check-sanitized check-property \
+          check-fuzz check-package
 
 check: ## pass every test; contrib/bootstrap check also installs what it needs
-	+$(MAKE) --no-print-directory $(TWO) $(FOR_HOSTS) counted $(UNIT_TESTS)
+	+$(MAKE) --no-print-directory $(TWO) $(FOR_HOSTS) $(UNIT_TESTS) counted
 	+set -e; for check in $(ALONE); do $(MAKE) --no-print-directory $$check; done
+	+$(MAKE) --no-print-directory $(TWO) check-cli bases
 	+$(MAKE) --no-print-directory $(TWO) --output-sync=target check-hosts check-beside
-	+@$(MAKE) --no-print-directory coverage-table
+	@$(MAKE) --no-print-directory coverage-table
 	@echo "check: all of it passed"
 
 # Two at a time, unless somebody has said how many.
@@ -265,6 +269,9 @@ FOR_HOSTS := $(PROGRAM) $(PACKAGE) $(addprefix $(BUILD)/,stepper nomemory.so ora
 check-hosts: $(FOR_HOSTS) counted ## end to end on Debian 12, 13 and sid with real dockerds
 	tests/coverage/zero $(BUILD)/coverage/counters harden
 	PYTHON=$(PYTHON) BUILD=$(BUILD) COUNTED=$(abspath $(BUILD))/coverage tests/host/run
+
+bases: ## the trees that test hosts are copies of, where they are not there yet
+	$(PYTHON) tests/host/host build --jobs 1
 
 torture: $(PROGRAM) $(BUILD)/stepper $(BUILD)/nomemory.so ## interrupt apply and rollback at every step; takes hours
 	$(PYTHON) tests/torture/torture.py --build $(BUILD) --jobs $(TORTURE_JOBS) $(TORTURE)
@@ -442,4 +449,5 @@ help: ## this list
 	  sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r name text; do \
 	  printf '  %-16s %s\n' "$$name" "$$text"; done
 
--include $(wildcard $(addprefix $(BUILD)/,obj/*/*.d unit/*.d property/*.d analysed/*/*.d fuzz/*.d fuzz/obj/*/*.d))
+-include $(wildcard $(addprefix $(BUILD)/,obj/*/*.d unit/*.d property/*.d analysed/*/*.d fuzz/*.d \
+                                          fuzz/obj/*/*.d))
