@@ -355,13 +355,14 @@ static bool shows_secret(const char *text, size_t length)
 	return has_secret(masked.data, masked.length);
 }
 
+/* Of a repeated key the text shows more than the document has. */
 static bool document_shows_secret(const struct facts *facts)
 {
-	json_auto_t *document = NULL;
-
 	if (!facts->config.length)
 		return false;
-	if (daemonjson_read(facts->config.data, facts->config.length, &document, NULL) < 0)
+	json_auto_t *document =
+		json_loadb(facts->config.data, facts->config.length, JSON_REJECT_DUPLICATES, NULL);
+	if (!document)
 		return true;
 	json_auto_t *masked = mask_json(NULL, document);
 	cleanup_free char *text = masked ? json_dumps(masked, 0) : NULL;
