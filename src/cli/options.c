@@ -262,6 +262,8 @@ static int apply_set(struct options *options, const char *argument, struct error
 	if (!want->value && !bracket)
 		want->value = json_string(equals + 1);
 	options->want_count++;
+	if (want->key && !utf8_is_valid(want->key, strlen(want->key), NULL))
+		return error_set(error, -EINVAL, "--set", want->key, "the key is not UTF-8");
 	if (!want->value && bracket)
 		return error_set(error, -EINVAL, "--set", want->key, "the value is not valid JSON");
 	if (!want->value && !utf8_is_valid(equals + 1, strlen(equals + 1), NULL))

@@ -90,6 +90,7 @@ def test_version() -> None:
         (["rollback", "one", "two"], "too many arguments"),
         (["plan", "--set", "icc"], "expected KEY=JSON"),
         (["plan", "--set", "log-opts={"], "not valid JSON"),
+        (["plan", "--set", "log-opts.m\udcefx=1"], "the key is not UTF-8"),
         (["plan", "--set", "nope=1"], "no such key"),
         (["plan", "--set", "iccc=true"], "did you mean icc"),
         (["plan", "--set", "icc=3"], "expected true or false"),
