@@ -6,6 +6,9 @@
 #include "core/facts.h"
 #include "core/plan.h"
 
+/* What the command line wants of a plan; borrowed from the options. */
+struct plan_options reading_plan_options(const struct options *options);
+
 /* Fills both. A Docker that is no system service is an error, unless --config-file says which file
  * is meant. With --no-restart the plan does nothing to the daemon. Nothing is changed. */
 int reading_plan(const struct options *options, struct facts *ret_facts, struct plan *ret_plan,

@@ -72,13 +72,9 @@ static int add_size(const struct facts *facts, struct plan *plan, struct error *
 	return r < 0 ? r : plan_add_size(plan, bytes, error);
 }
 
-int reading_plan(const struct options *options, struct facts *ret_facts, struct plan *ret_plan,
-		 struct error *error)
+struct plan_options reading_plan_options(const struct options *options)
 {
-	cleanup_profile struct profile profile = {.name = NULL};
-	struct profile_wish wish = {.name = options->profile, .profile = &profile};
-	struct gather_options gather = gather_options(options);
-	const struct plan_options wanted = {
+	return (struct plan_options){
 		.wants = options->wants,
 		.want_count = options->want_count,
 		.skips = options->skips,
@@ -87,6 +83,15 @@ int reading_plan(const struct options *options, struct facts *ret_facts, struct 
 		.accept = options->accept,
 		.restart_containers = options->containers == CONTAINERS_RESTART,
 	};
+}
+
+int reading_plan(const struct options *options, struct facts *ret_facts, struct plan *ret_plan,
+		 struct error *error)
+{
+	cleanup_profile struct profile profile = {.name = NULL};
+	struct profile_wish wish = {.name = options->profile, .profile = &profile};
+	struct gather_options gather = gather_options(options);
+	const struct plan_options wanted = reading_plan_options(options);
 
 	if (options->loaded) {
 		profile = *options->loaded;

@@ -1,15 +1,10 @@
 /* The reader of HTTP replies. The first bytes decide about the limit and how the rest is cut into
  * pieces; a reply fed in pieces must come out as the one that is fed at once. */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
 #include "host/http.h"
 
 #define SEED_SIZE 2
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void demand(bool condition)
 {

@@ -1,8 +1,6 @@
 /* Two questions to arbitrary bytes: does the checker agree with jansson, and do edits of what it
  * accepts keep their promises? The last bytes of the input say which edit. */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
 #include <jansson.h>
 
@@ -13,14 +11,6 @@
 
 #define PATH_KEYS 3
 #define EDIT_BYTES (PATH_KEYS + 2)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* What both may differ about: blank texts, which jansson refuses; numbers it cannot hold; and NUL
  * bytes, which jansson 2.14 loses sight of right behind a number or a word: there jansson is wrong.

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/reading.h"
 #include "core/builtin.h"
 #include "core/check.h"
 #include "core/daemonjson.h"
@@ -20,6 +21,7 @@
 #include "core/plan.h"
 #include "core/rehearsal.h"
 #include "core/unitfile.h"
+#include "load_builtin.h"
 
 #define CONFIG "/etc/docker/daemon.json"
 #define FRAGMENT "/lib/systemd/system/docker.service"
@@ -254,20 +256,6 @@ static void read_options(char *lines, struct options *options)
 	}
 }
 
-static int load(const char *name, void *context, char **ret_text, size_t *ret_length,
-		char **ret_path, struct error *error)
-{
-	const struct builtin_profile *builtin = builtin_profile_find(name);
-
-	(void)context;
-	if (!builtin)
-		return error_set(error, -2, "read profile", name, "no such profile");
-	*ret_text = strdup(builtin->text);
-	*ret_path = strdup(name);
-	*ret_length = strlen(builtin->text);
-	return *ret_text && *ret_path ? 0 : error_set_oom(error);
-}
-
 static char *copy_text(const char *text)
 {
 	char *copy = text ? strdup(text) : NULL;
@@ -305,8 +293,8 @@ static void read_profile(const struct options *options, struct profile *ret)
 	struct error error = ERROR_NONE;
 
 	if (!profile->name)
-		require(profile_parse(text, strlen(text), "profile", load, NULL, profile, &error) ==
-			0);
+		require(profile_parse(text, strlen(text), "profile", load_builtin, NULL, profile,
+				      &error) == 0);
 	*ret = (struct profile){
 		.name = copy_text(profile->name),
 		.title = copy_text(profile->title),
@@ -322,15 +310,7 @@ static int make_plan(const struct facts *facts, const struct options *options, s
 		     struct error *error)
 {
 	cleanup_profile struct profile profile = {.name = NULL};
-	const struct plan_options wanted = {
-		.wants = options->wants,
-		.want_count = options->want_count,
-		.skips = options->skips,
-		.skip_count = options->skip_count,
-		.only = options->only,
-		.accept = options->accept,
-		.restart_containers = options->containers == CONTAINERS_RESTART,
-	};
+	const struct plan_options wanted = reading_plan_options(options);
 
 	read_profile(options, &profile);
 	return plan_build(facts, &profile, &wanted, ret, error);

@@ -1,27 +1,9 @@
 /* The profile reader: whatever the bytes are, it ends in a profile that is whole, or in an error
  * that says something and stands inside the text. */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
-#include "core/builtin.h"
 #include "core/profile.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static int load(const char *name, void *context, char **ret_text, size_t *ret_length,
-		char **ret_path, struct error *error)
-{
-	const struct builtin_profile *builtin = builtin_profile_find(name);
-
-	(void)context;
-	if (!builtin)
-		return error_set(error, -2, "read profile", name, "no such profile");
-	*ret_text = strdup(builtin->text);
-	*ret_path = strdup(name);
-	*ret_length = strlen(builtin->text);
-	return *ret_text && *ret_path ? 0 : error_set_oom(error);
-}
+#include "load_builtin.h"
 
 static unsigned count_lines(const uint8_t *data, size_t size)
 {
@@ -53,7 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	cleanup_profile struct profile profile = {.name = NULL};
 	struct error error = ERROR_NONE;
 
-	int r = profile_parse((const char *)data, size, "fuzz", load, NULL, &profile, &error);
+	int r = profile_parse((const char *)data, size, "fuzz", load_builtin, NULL, &profile,
+			      &error);
 	if (r == 0)
 		check_profile(&profile);
 	else if (!error.text[0] || error.code >= 0 || error.line > count_lines(data, size))

@@ -1,22 +1,12 @@
 /* Unit files, and environment files behind the first NUL: what is read must mean the same when it
  * is written again, and flags taken out must leave exactly the others. */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
 #include "base/text.h"
 #include "core/configuration.h"
 #include "core/unitedit.h"
 #include "core/unitfile.h"
 #include "core/unitline.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool truth)
-{
-	if (!truth)
-		abort();
-}
 
 static const char name[] = "/usr/lib/systemd/system/docker.service";
 

@@ -1,28 +1,11 @@
 /* Command lines and environment files: what is read must survive being written and read again, and
  * nothing may read beyond its end. The first byte picks the version of dockerd. */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
 #include "base/text.h"
 #include "core/envfile.h"
 #include "core/flags.h"
 #include "core/words.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool truth)
-{
-	if (!truth)
-		abort();
-}
-
-static void require_same(const struct strlist *a, const struct strlist *b)
-{
-	require(a->count == b->count);
-	for (size_t i = 0; i < a->count; i++)
-		require(strcmp(a->items[i], b->items[i]) == 0);
-}
 
 /* "%%" to "%", as systemd resolves it after splitting. */
 static void resolve_specifiers(struct strlist *list)
@@ -74,7 +57,7 @@ static void check_join(const struct strlist *words)
 	require(words_join_unexpanded(&line, words) == 0);
 	require(words_split(line.data, &back, &error) == 0);
 	resolve_specifiers(&back);
-	require_same(&back, words);
+	require(strlist_equal(&back, words));
 }
 
 static void check_flag(const struct flags *flags, const struct flag *flag,
@@ -162,7 +145,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_environment(&environment);
 	check_environment(&newer);
 	if (old_reads && new_reads && !memchr(text, '#', size - 1) && !memchr(text, ';', size - 1))
-		require_same(&environment, &newer);
+		require(strlist_equal(&environment, &newer));
 	check_line(text, &environment, version);
 	return 0;
 }
