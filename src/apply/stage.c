@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "apply/tree.h"
 #include "apply/writer.h"
 #include "base/text.h"
+#include "host/clock.h"
 #include "host/file.h"
 
 #define TABLE_SIZE_MAX ((size_t)16 * 1024 * 1024)
@@ -200,10 +202,31 @@ int stage_build(const struct store *store, const struct rehearsal_script *script
 
 /* ---- clearing ---- */
 
-/* With its own cgroup driver dockerd makes the slice's folder in hierarchies of cgroup v1 that
- * systemd does not know of. */
-static void remove_groups(void)
+/* How long the last processes may take to be gone for good, once they are killed. */
+#define GROUP_US 2000000
+#define GROUP_STEP_US 10000
+
+static int remove_empty(const char *path, const struct stat *st, int type, struct FTW *at)
 {
+	(void)st;
+	(void)at;
+	if (type == FTW_DP)
+		(void)rmdir(path);
+	return 0;
+}
+
+static bool remove_group(const char *path)
+{
+	(void)nftw(path, remove_empty, 8, FTW_DEPTH | FTW_PHYS);
+	return access(path, F_OK) < 0;
+}
+
+/* systemd takes the slice's folder away when it stops it, but not while a killed process is still
+ * in it. With its own cgroup driver dockerd makes more of them, in hierarchies of cgroup v1 that
+ * systemd does not know of. */
+static bool remove_groups(void)
+{
+	bool gone = remove_group("/sys/fs/cgroup/" REHEARSAL_SLICE);
 	cleanup_closedir DIR *folder = opendir("/sys/fs/cgroup");
 	const struct dirent *entry;
 
@@ -212,8 +235,20 @@ static void remove_groups(void)
 		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
 			continue;
 		if (strbuf_addf(&path, "/sys/fs/cgroup/%s/" REHEARSAL_SLICE, entry->d_name) == 0)
-			(void)rmdir(path.data);
+			gone = remove_group(path.data) && gone;
 	}
+	return gone;
+}
+
+/* One that stays has nothing in it that would run. */
+static void clear_groups(const struct wait *wait)
+{
+	uint64_t end = clock_now_us() + GROUP_US;
+	uint64_t now;
+
+	while (!remove_groups() && (now = clock_now_us()) < end)
+		if (wait_for(wait, -1, 0, now + GROUP_STEP_US) < 0)
+			return;
 }
 
 /* The slice goes last and takes with it what started after the first blow. */
@@ -226,7 +261,7 @@ int stage_stop(struct manager *manager, const struct wait *wait, struct error *e
 		r = manager_unit(manager, REHEARSAL_SLICE, wait, &moment, error);
 	if (r == 0 && strcmp(moment.active_state, "inactive") != 0)
 		r = manager_run_job(manager, JOB_STOP, REHEARSAL_SLICE, wait, error);
-	remove_groups();
+	clear_groups(wait);
 	if (r == 0)
 		r = manager_reset_failed(manager, REHEARSAL_UNIT, wait, error);
 	return r < 0 ? r : manager_reset_failed(manager, REHEARSAL_CONTROL_UNIT, wait, error);
