@@ -63,12 +63,12 @@ def torture(
 
 @pytest.mark.parametrize("command", ["apply", "rollback"])
 def test_killed(victim: Victim, command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    torture(victim, capsys, command, "kill", Settings(SEED, points=8))
+    torture(victim, capsys, command, "kill", Settings(SEED, points=6))
 
 
 @pytest.mark.parametrize("command", ["apply", "rollback"])
 def test_a_call_fails(victim: Victim, command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    torture(victim, capsys, command, "fault", Settings(SEED, points=6))
+    torture(victim, capsys, command, "fault", Settings(SEED, points=5))
 
 
 def test_no_memory(
@@ -86,7 +86,7 @@ def test_killed_while_recovering(victim: Victim, capsys: pytest.CaptureFixture[s
 def test_the_power_goes(
     victim: Victim, stepper: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings = Settings(SEED, points=5, stepper=stepper)
+    settings = Settings(SEED, points=4, stepper=stepper)
     torture(victim, capsys, OTHER[victim.scenario], "power", settings)
 
 
