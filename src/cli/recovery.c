@@ -1,5 +1,6 @@
 #include "cli/recovery.h"
 
+#include "apply/store.h"
 #include "cli/outcome.h"
 #include "cli/output.h"
 #include "cli/rehearse.h"
@@ -30,7 +31,7 @@ static int exit_status(const struct recovery *recovery)
 /* The host itself is not concerned, so that this comes last. */
 static void clear_rehearsal(const struct session *session, struct recovery *recovery)
 {
-	int r = session->options->root ? 0 : rehearse_clear(session, &recovery->error);
+	int r = rehearse_clear(session, &recovery->error);
 
 	recovery->rehearsed = r > 0;
 	if (r < 0)
@@ -40,16 +41,27 @@ static void clear_rehearsal(const struct session *session, struct recovery *reco
 void recovery_run(const struct session *session, bool force, struct recovery *ret)
 {
 	const struct transaction_options options = session_transaction_options(session);
+	cleanup_strlist struct strlist folders = {.items = NULL};
+	struct error why = ERROR_NONE;
+	bool rehearsed = false;
 
 	*ret = (struct recovery){.report = REPORT_EMPTY, .status = EXIT_TROUBLE};
 	/* Whether anything is pending at all has to be known before anything can have failed. */
 	if (store_pending(&session->store, &ret->id, &ret->error) < 0)
 		return;
+	int looked = session->options->root
+			     ? 0
+			     : store_rehearsal(&session->store, &folders, &rehearsed, &why);
+	if (looked < 0 && !ret->id) {
+		ret->error = why;
+		return;
+	}
 	if (!ret->id)
 		ret->report.outcome = OUTCOME_UNCHANGED;
 	else if (transaction_recover(&options, ret->id, force, &ret->report, &ret->error) < 0)
 		ret->report.outcome = OUTCOME_ROLLBACK_FAILED;
-	clear_rehearsal(session, ret);
+	if (looked < 0 || rehearsed)
+		clear_rehearsal(session, ret);
 	/* What was undone was undone, whichever it was. */
 	ret->report.kind = TXN_APPLY;
 	ret->status = exit_status(ret);
