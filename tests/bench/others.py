@@ -31,7 +31,7 @@ def bench_others(host: Host, report: Report, docker_bench: Path | None, ansible:
         others.append(("an Ansible play, check mode", "ansible_ms", put_play(host)))
     commands = [command for _, _, command in others]
     plan, *measured = measure(host, ROUNDS, "harden --dry-run", *commands)
-    base = report.times("harden --dry-run", plan)
+    base = report.times("harden --dry-run", plan, key="plan_beside_ms")
     for (name, key, _), times in zip(others, measured):
         report.times(name, times, base, key=key)
 
